@@ -1,0 +1,5 @@
+//! OCI images.
+
+mod tree;
+
+pub use tree::{Data, Kind, Node, Tree};

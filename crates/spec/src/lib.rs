@@ -1,0 +1,3 @@
+//! LinuxKit YAML.
+
+pub mod model;
