@@ -1,1 +1,3 @@
-#![doc = "placeholder"]
+//! Real parts to test against.
+
+pub mod machine;

@@ -1,1 +1,30 @@
-#![doc = "placeholder"]
+//! From a locked spec to kernel, initrd and disk.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`locking`] | references → lock |
+//! | [`rootfs`], [`runtime`] | the root file system as LinuxKit lays it out, by component |
+//! | [`segment`] | a component's tree → one compressed cpio |
+//! | [`boot_parts`] | GRUB and EFI stubs from the boot image |
+//! | [`image`] | all of it: [`Builder`] |
+
+pub mod boot_parts;
+mod error;
+pub mod facts;
+pub mod image;
+pub mod kernel;
+pub mod locking;
+pub mod memory;
+mod parallel;
+mod remote;
+pub mod rootfs;
+pub mod runtime;
+pub mod segment;
+pub mod setup;
+pub mod stored_segment;
+
+pub use error::BuildError;
+pub use image::{Builder, Machine};
+pub use remote::Registries;
+pub use setup::{Settings, SetupError};
+pub use stored_segment::StoredSegment;

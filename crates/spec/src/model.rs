@@ -84,7 +84,11 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
     /// Added to the label's capabilities.
-    #[serde(default, rename = "capabilities.add", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "capabilities.add",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub capabilities_add: Option<Vec<String>>,
     /// Ambient capabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,10 +130,18 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readonly: Option<bool>,
     /// Paths hidden from the container.
-    #[serde(default, rename = "maskedPaths", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "maskedPaths",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub masked_paths: Option<Vec<String>>,
     /// Paths made read-only.
-    #[serde(default, rename = "readonlyPaths", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "readonlyPaths",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub readonly_paths: Option<Vec<String>>,
     /// User of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,19 +150,39 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<Id>,
     /// Additional groups.
-    #[serde(default, rename = "additionalGids", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "additionalGids",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub additional_gids: Option<Vec<Id>>,
     /// The no_new_privs bit.
-    #[serde(default, rename = "noNewPrivileges", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "noNewPrivileges",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub no_new_privileges: Option<bool>,
     /// oom_score_adj of the process.
-    #[serde(default, rename = "oomScoreAdj", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "oomScoreAdj",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub oom_score_adj: Option<i64>,
     /// Mount propagation of the root.
-    #[serde(default, rename = "rootfsPropagation", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "rootfsPropagation",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rootfs_propagation: Option<String>,
     /// Path of the cgroup.
-    #[serde(default, rename = "cgroupsPath", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "cgroupsPath",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub cgroups_path: Option<String>,
     /// Limits, already in the OCI runtime specification's names (`realtimeRuntime` …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,10 +197,18 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rlimits: Option<Vec<String>>,
     /// User id mappings.
-    #[serde(default, rename = "uidMappings", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "uidMappings",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub uid_mappings: Option<Vec<IdMapping>>,
     /// Group id mappings.
-    #[serde(default, rename = "gidMappings", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "gidMappings",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub gid_mappings: Option<Vec<IdMapping>>,
     /// What is prepared around the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,10 +242,18 @@ pub struct Mount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
     /// Id-mapped mount, users.
-    #[serde(default, rename = "uidmappings", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "uidmappings",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub uid_mappings: Option<Vec<IdMapping>>,
     /// Id-mapped mount, groups.
-    #[serde(default, rename = "gidmappings", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "gidmappings",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub gid_mappings: Option<Vec<IdMapping>>,
 }
 
@@ -282,7 +330,11 @@ pub struct Interface {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
     /// Created in the root namespace first.
-    #[serde(default, rename = "createInRoot", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "createInRoot",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub create_in_root: Option<bool>,
 }
 

@@ -1,1 +1,65 @@
-fn main() {}
+//! `cargo xtask COMMAND`: the project's own commands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::base_images::{self, Options};
+use xtask::setup::{self, Need};
+use xtask::workspace::Workspace;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install the programs that demo and tests need (Debian, through apt-get)
+    Setup {
+        /// What to install; everything when none is named
+        #[arg(value_enum)]
+        needs: Vec<Need>,
+    },
+    /// Make the base images from Debian packages and our own init
+    BaseImages {
+        /// Take the newest package versions and write them to the lock file
+        #[arg(long)]
+        refresh: bool,
+        /// Folder of the OCI image layout [default: base-images in cargo's target folder]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Take this static program as our init instead of building it
+        #[arg(long, value_name = "FILE")]
+        init: Option<PathBuf>,
+    },
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Setup { needs } if needs.is_empty() => setup::ensure(Need::ALL),
+        Command::Setup { needs } => setup::ensure(&needs),
+        Command::BaseImages { refresh, out, init } => {
+            let workspace = Workspace::find()?;
+            let made = base_images::ensure(&workspace, &Options { refresh, out, init })?;
+            for image in &made.images {
+                println!("{} {} {}", image.digest, image.size, image.reference);
+            }
+            println!("{}", made.layout.display());
+            Ok(())
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

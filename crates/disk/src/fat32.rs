@@ -1,0 +1,289 @@
+//! A FAT32 file system in closed form (Microsoft's FAT specification 1.03).
+//!
+//! Nothing is formatted and then filled: the place of every byte follows from the list of files.
+//! 4 KiB clusters; the data area begins [`DATA_OFFSET`] bytes into the partition whatever its size
+//! (the reserved sectors take up the rest); directories come first, in the order of their first
+//! mention, then the files, contiguous and in the order of the list, the first one on a 512 KiB
+//! boundary. Dates are 1980-01-01.
+//!
+//! Fewer than 65,525 clusters would make firmware read it as FAT16, so it comes in sizes from
+//! 264 MiB on.
+
+mod directory;
+mod geometry;
+mod names;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::sync::Arc;
+
+use crate::bytes::put;
+use crate::{BLOCK, ExtentError, Extents, SECTOR};
+
+use geometry::{CLUSTER, Geometry};
+use tree::Tree;
+
+/// Sizes of a file system in bytes.
+pub const SIZES: [u64; 4] = [264 << 20, 512 << 20, 1 << 30, 2 << 30];
+
+/// First byte of the data area, from the partition's start.
+pub const DATA_OFFSET: u64 = 9 * BLOCK;
+
+/// Most files in one file system.
+pub const MAX_FILES: usize = 1024;
+
+/// The clusters of one 512 KiB block.
+const BLOCK_CLUSTERS: u64 = BLOCK / CLUSTER;
+
+/// The first cluster of the data area.
+const FIRST_CLUSTER: u64 = 2;
+
+const END_OF_CHAIN: u32 = 0x0fff_ffff;
+
+/// A file to put into the file system.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Its path: names with `/` between them.
+    pub path: &'a str,
+    /// Its content.
+    pub content: &'a Extents,
+}
+
+/// What the file system is called and where it lies.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Its size in bytes, one of [`SIZES`].
+    pub size: u64,
+    /// Its serial number.
+    pub serial: u32,
+    /// Its label, space-padded: `A`–`Z`, `0`–`9`, `_` and `-`.
+    pub label: [u8; 11],
+    /// The partition's first sector.
+    pub start_lba: u32,
+}
+
+/// A file system that has been laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// The whole partition.
+    pub image: Extents,
+    /// First byte of each file from the partition's start, in the order of the list.
+    pub offsets: Vec<u64>,
+}
+
+/// Why a file system can't be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fat32Error {
+    /// More content than the largest size holds.
+    #[error(
+        "FAT32: the files need {need} bytes and the file system holds at most {limit}; \
+         make the image smaller"
+    )]
+    Full {
+        /// Bytes needed in the data area.
+        need: u64,
+        /// Bytes that it has.
+        limit: u64,
+    },
+    /// Not one of [`SIZES`].
+    #[error("FAT32: a size of {0} bytes; use 264 MiB, 512 MiB, 1 GiB or 2 GiB")]
+    Size(u64),
+    /// A label that FAT can't hold.
+    #[error("FAT32: the label {0:?}; use A to Z, 0 to 9, '_' and '-', padded by spaces")]
+    Label(String),
+    /// A path that FAT can't hold.
+    #[error("FAT32: the path {path:?}: {reason}; rename it")]
+    Path {
+        /// The path.
+        path: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
+    /// Too many files.
+    #[error("FAT32: {0} files; at most {MAX_FILES} are supported, use fewer")]
+    TooManyFiles(usize),
+    /// A content is as long as FAT can't express.
+    #[error("FAT32: {path:?} has {len} bytes; a file must be below 4 GiB")]
+    FileTooLarge {
+        /// The file's path.
+        path: String,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// Two things at one place: a fault of this module.
+    #[error("FAT32: {0}")]
+    Place(#[from] ExtentError),
+}
+
+/// The smallest size, of [`SIZES`], that holds these files.
+pub fn needed_size(files: &[File<'_>]) -> Result<u64, Fat32Error> {
+    let need = Plan::new(files)?.end_cluster;
+    SIZES
+        .into_iter()
+        .find(|size| Geometry::new(*size).end_cluster() >= need)
+        .ok_or_else(|| full(need, SIZES[SIZES.len() - 1]))
+}
+
+/// Lays out a file system that holds these files.
+pub fn build(volume: &Volume, files: &[File<'_>]) -> Result<FileSystem, Fat32Error> {
+    if !SIZES.contains(&volume.size) {
+        return Err(Fat32Error::Size(volume.size));
+    }
+    let printable = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b' ');
+    if volume.label[0] == b' ' || !volume.label.iter().all(printable) {
+        return Err(Fat32Error::Label(
+            String::from_utf8_lossy(&volume.label).into_owned(),
+        ));
+    }
+    let geometry = Geometry::new(volume.size);
+    let plan = Plan::new(files)?;
+    if plan.end_cluster > geometry.end_cluster() {
+        return Err(full(plan.end_cluster, volume.size));
+    }
+
+    let mut image = Extents::new(volume.size);
+    let boot = geometry.boot_sector(volume);
+    let free = geometry.end_cluster() - FIRST_CLUSTER - plan.used();
+    let info = geometry::info_sector(free, plan.end_cluster, geometry.end_cluster());
+    let mut head = boot;
+    head.extend_from_slice(&info);
+    head.extend_from_slice(&geometry::third_sector());
+    // The backup's place is fixed by the boot sector.
+    image.push_bytes(geometry::BACKUP_SECTOR * SECTOR, head.clone())?;
+    image.push_bytes(0, head)?;
+
+    let table: Arc<[u8]> = plan.table().into();
+    for copy in geometry.tables() {
+        image.push_bytes(copy, Arc::clone(&table))?;
+    }
+    for (index, clusters) in plan.directories.iter().enumerate() {
+        let bytes = directory::encode(&plan, index, &volume.label);
+        image.push_bytes(clusters.offset(), bytes)?;
+    }
+    let mut offsets = Vec::with_capacity(files.len());
+    for (file, clusters) in files.iter().zip(&plan.files) {
+        image.place(clusters.offset(), file.content)?;
+        offsets.push(clusters.offset());
+    }
+    Ok(FileSystem { image, offsets })
+}
+
+fn full(end_cluster: u64, size: u64) -> Fat32Error {
+    Fat32Error::Full {
+        need: (end_cluster - FIRST_CLUSTER) * CLUSTER,
+        limit: (Geometry::new(size).end_cluster() - FIRST_CLUSTER) * CLUSTER,
+    }
+}
+
+/// A contiguous chain of clusters.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    first: u64,
+    count: u64,
+}
+
+impl Chain {
+    fn end(self) -> u64 {
+        self.first + self.count
+    }
+
+    /// First byte from the partition's start.
+    fn offset(self) -> u64 {
+        DATA_OFFSET + (self.first - FIRST_CLUSTER) * CLUSTER
+    }
+
+    /// The cluster that an entry names: none for an empty file.
+    fn start(self) -> u32 {
+        // Fits: a file system has fewer than 2^20 clusters.
+        if self.count == 0 {
+            0
+        } else {
+            self.first as u32
+        }
+    }
+}
+
+/// Which clusters everything gets.
+struct Plan {
+    tree: Tree,
+    directories: Vec<Chain>,
+    files: Vec<Chain>,
+    lens: Vec<u32>,
+    end_cluster: u64,
+}
+
+impl Plan {
+    fn new(files: &[File<'_>]) -> Result<Self, Fat32Error> {
+        let tree = Tree::new(files)?;
+        let mut next = FIRST_CLUSTER;
+        let mut take = |count: u64| {
+            let chain = Chain { first: next, count };
+            next = next.saturating_add(count);
+            chain
+        };
+        let directories: Vec<_> = (0..tree.directories.len())
+            .map(|index| take(directory::len(&tree, index).div_ceil(CLUSTER).max(1)))
+            .collect();
+        let used = directories.iter().map(|it| it.count).sum::<u64>();
+        take(used.next_multiple_of(BLOCK_CLUSTERS) - used);
+        let chains: Vec<_> = files
+            .iter()
+            .map(|file| take(file.content.size().div_ceil(CLUSTER)))
+            .collect();
+        // The gap in front of the first file isn't used when there is no file.
+        let last = chains
+            .iter()
+            .rev()
+            .find(|it| it.count > 0)
+            .or(directories.last());
+        let end_cluster = last.map_or(FIRST_CLUSTER, |it| it.first.saturating_add(it.count));
+        let lens = files
+            .iter()
+            .map(|file| file_len(file))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            tree,
+            directories,
+            files: chains,
+            lens,
+            end_cluster,
+        })
+    }
+
+    fn chains(&self) -> impl Iterator<Item = Chain> {
+        self.directories.iter().chain(&self.files).copied()
+    }
+
+    /// Clusters that are not free.
+    fn used(&self) -> u64 {
+        self.chains().map(|it| it.count).sum()
+    }
+
+    /// The file allocation table, as far as it isn't zero.
+    fn table(&self) -> Vec<u8> {
+        let mut table = vec![0; self.end_cluster as usize * 4];
+        put(&mut table, 0, &0x0fff_fff8_u32.to_le_bytes());
+        put(&mut table, 4, &END_OF_CHAIN.to_le_bytes());
+        for chain in self.chains() {
+            for cluster in chain.first..chain.end() {
+                let last = cluster + 1 == chain.end();
+                let next = if last {
+                    END_OF_CHAIN
+                } else {
+                    cluster as u32 + 1
+                };
+                put(&mut table, cluster as usize * 4, &next.to_le_bytes());
+            }
+        }
+        table
+    }
+}
+
+fn file_len(file: &File<'_>) -> Result<u32, Fat32Error> {
+    let len = file.content.size();
+    u32::try_from(len).map_err(|_| Fat32Error::FileTooLarge {
+        path: file.path.to_owned(),
+        len,
+    })
+}

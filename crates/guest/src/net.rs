@@ -1,0 +1,5 @@
+//! Network devices, through rtnetlink.
+
+pub(crate) mod link;
+
+mod netlink;

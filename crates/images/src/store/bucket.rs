@@ -1,0 +1,43 @@
+//! The buckets of the store: one per kind of entry, versioned by their names.
+
+/// A kind of entry. Whoever changes what a bucket's entries look like raises the number in its
+/// name; old buckets age out of the store like everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bucket {
+    /// Indexes, manifests and image configurations. Key: their digest. Data: the document's bytes.
+    /// Meta: its media type, or nothing for a configuration.
+    Manifests,
+    /// Layers. Key: diff_id. Data: the uncompressed tar. Meta: the index of its entries.
+    Layers,
+    /// Segments of an initrd. Key: digest of everything that went in. Data: the compressed cpio,
+    /// with block hashes. Meta: the builder's.
+    Segments,
+    /// Parts of disks (UKI pieces, file systems). Key: digest of everything that went in. Data:
+    /// the part, with block hashes. Meta: the builder's.
+    Images,
+    /// Journals of uploads. Key: digest of (image, target). Data: the uploader's; replaced as the
+    /// upload advances.
+    Journal,
+}
+
+impl Bucket {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Manifests,
+        Self::Layers,
+        Self::Segments,
+        Self::Images,
+        Self::Journal,
+    ];
+
+    /// Name of its directory.
+    pub const fn dir(self) -> &'static str {
+        match self {
+            Self::Manifests => "manifests-v1",
+            Self::Layers => "layers-v1",
+            Self::Segments => "segments-v1",
+            Self::Images => "images-v1",
+            Self::Journal => "journal-v1",
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where things are: the clone, cargo's target folder, the download cache.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
+
+use crate::process;
+
+/// The folders the commands work in, all absolute.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The root of the clone.
+    pub root: PathBuf,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+    /// Downloads that outlive a clone: `$XDG_CACHE_HOME/nodeimage-dev`.
+    pub cache: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo for the workspace this program was built from.
+    ///
+    /// # Errors
+    /// When cargo cannot be run, or neither `XDG_CACHE_HOME` nor `HOME` is set.
+    pub fn find() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+            .arg("--manifest-path")
+            .arg(&manifest)
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        let text = process::output(&mut command)?;
+        let metadata: Metadata =
+            serde_json::from_slice(&text).context("cannot read the answer of cargo metadata")?;
+        let cache = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
+            .ok_or_else(|| anyhow!("no cache folder: set XDG_CACHE_HOME or HOME"))?
+            .join("nodeimage-dev");
+        Ok(Self {
+            root: metadata.workspace_root,
+            target: metadata.target_directory,
+            cache,
+        })
+    }
+
+    /// Where `base-images` puts its OCI image layout unless told otherwise.
+    #[must_use]
+    pub fn base_images(&self) -> PathBuf {
+        self.target.join("base-images")
+    }
+}

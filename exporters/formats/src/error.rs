@@ -1,0 +1,62 @@
+//! Why a disk can't be written.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a disk can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// Something other than a regular file has the name.
+    #[error("{}: not a regular file; choose another name, or write to standard output", .0.display())]
+    NotAFile(PathBuf),
+    /// The file can't be written.
+    #[error("{}: cannot write the disk: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The stream can't be written.
+    #[error("cannot write the disk: {0}")]
+    Stream(io::Error),
+    /// A block's content can't be read.
+    #[error("cannot read block {block} of the disk: {source}")]
+    Read {
+        /// The block's number.
+        block: u64,
+        /// Why; a stored file is named in it.
+        source: io::Error,
+    },
+    /// A block's content isn't what its map says.
+    #[error(
+        "block {block} of the disk does not match its block map: {}",
+        blame(files)
+    )]
+    Corrupt {
+        /// The block's number.
+        block: u64,
+        /// The stored files that it takes bytes from.
+        files: Vec<PathBuf>,
+    },
+    /// The map belongs to another disk.
+    #[error("the block map does not belong to this disk: {0}; build the image again")]
+    WrongMap(&'static str),
+    /// The progress callback asked to stop.
+    #[error("writing the disk was cancelled")]
+    Cancelled,
+}
+
+fn blame(files: &[PathBuf]) -> String {
+    if files.is_empty() {
+        return "its bytes in memory differ; build the image again".to_owned();
+    }
+    let names: Vec<_> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    format!(
+        "damaged in the store: {}; remove it and build again",
+        names.join(", ")
+    )
+}
