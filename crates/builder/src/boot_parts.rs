@@ -43,10 +43,14 @@ pub enum BootPartsError {
         source: io::Error,
     },
     /// The locked spec doesn't name a part that is needed.
-    #[error("the boot image has no `{0}`; use a boot image made for this architecture and firmware")]
+    #[error(
+        "the boot image has no `{0}`; use a boot image made for this architecture and firmware"
+    )]
     Missing(String),
     /// A part is not what the locked spec says.
-    #[error("the boot part `{name}` of {image} is not the one in the lock; lock anew with `nodeimage lock`")]
+    #[error(
+        "the boot part `{name}` of {image} is not the one in the lock; lock anew with `nodeimage lock`"
+    )]
     Changed {
         /// The part.
         name: String,
@@ -79,30 +83,46 @@ pub fn load(
     for name in names {
         let missing = || BootPartsError::Missing((*name).to_owned());
         let wanted = locked.parts.get(*name).ok_or_else(missing)?;
-        let (_, data) = files(&tree).find(|(found, _)| found == name).ok_or_else(missing)?;
+        let (_, data) = files(&tree)
+            .find(|(found, _)| found == name)
+            .ok_or_else(missing)?;
         let bytes = read(name, data)?;
         if Digest::of(&bytes) != *wanted {
-            return Err(BootPartsError::Changed { name: (*name).to_owned(), image: locked.digest });
+            return Err(BootPartsError::Changed {
+                name: (*name).to_owned(),
+                image: locked.digest,
+            });
         }
         parts.insert((*name).to_owned(), bytes);
     }
     Ok(parts)
 }
 
-fn tree(images: &Images, digest: &Digest, architecture: Architecture) -> Result<Tree, BootPartsError> {
+fn tree(
+    images: &Images,
+    digest: &Digest,
+    architecture: Architecture,
+) -> Result<Tree, BootPartsError> {
     let image = images.open(BUILTIN_BOOT, digest, architecture.name())?;
     Ok(images.tree(&image)?)
 }
 
 fn files(tree: &Tree) -> impl Iterator<Item = (String, &Data)> {
     tree.iter().filter_map(|(path, node)| {
-        let Kind::File(data) = &node.kind else { return None };
+        let Kind::File(data) = &node.kind else {
+            return None;
+        };
         let path = std::str::from_utf8(path).ok()?;
-        let name = path.strip_prefix("grub/").or_else(|| path.strip_prefix("efi/"))?;
+        let name = path
+            .strip_prefix("grub/")
+            .or_else(|| path.strip_prefix("efi/"))?;
         (!name.contains('/')).then(|| (name.to_owned(), data))
     })
 }
 
 fn read(name: &str, data: &Data) -> Result<Vec<u8>, BootPartsError> {
-    data.read(MAX_PART).map_err(|source| BootPartsError::Read { name: name.to_owned(), source })
+    data.read(MAX_PART).map_err(|source| BootPartsError::Read {
+        name: name.to_owned(),
+        source,
+    })
 }

@@ -50,7 +50,9 @@ pub enum BuildError {
     #[error("cannot read the kernel")]
     Kernel(#[source] io::Error),
     /// A disk needs a kernel.
-    #[error("the spec has no `kernel.image`, and a disk needs a kernel to start; add one, or make the output `tar`")]
+    #[error(
+        "the spec has no `kernel.image`, and a disk needs a kernel to start; add one, or make the output `tar`"
+    )]
     NoKernel,
     /// There is no way to start a disk on this architecture.
     #[error("no disk can be made for {0}; make the output `tar` or `kernel+initrd`")]
@@ -84,7 +86,11 @@ pub enum BuildError {
 impl BuildError {
     /// One error as itself, several together.
     pub fn many(mut errors: Vec<Self>) -> Self {
-        if errors.len() == 1 { errors.remove(0) } else { Self::Many(errors) }
+        if errors.len() == 1 {
+            errors.remove(0)
+        } else {
+            Self::Many(errors)
+        }
     }
 
     /// Whether it was stopped on request.

@@ -46,7 +46,11 @@ impl<'a> OpenImages<'a> {
                 Err(error) => failures.push(error),
             }
         }
-        if failures.is_empty() { Ok(Self { images, opened }) } else { Err(BuildError::many(failures)) }
+        if failures.is_empty() {
+            Ok(Self { images, opened })
+        } else {
+            Err(BuildError::many(failures))
+        }
     }
 
     /// The image behind a reference of the spec.
@@ -56,7 +60,8 @@ impl<'a> OpenImages<'a> {
 
     /// Whether the image is our init.
     pub fn is_own_init(&self, reference: &str) -> bool {
-        self.image(reference).is_some_and(|image| image.config.labels.contains_key(INIT_LABEL))
+        self.image(reference)
+            .is_some_and(|image| image.config.labels.contains_key(INIT_LABEL))
     }
 }
 
@@ -65,12 +70,20 @@ fn open(
     locked: &LockedSpec,
     name: &str,
 ) -> Result<(Image, ImageInfo), BuildError> {
-    let digest =
-        locked.digest(name).ok_or_else(|| BuildError::Unpinned { reference: name.to_owned() })?;
+    let digest = locked.digest(name).ok_or_else(|| BuildError::Unpinned {
+        reference: name.to_owned(),
+    })?;
     let image = images.open(name, digest, locked.architecture.name())?;
-    let label = image.config.labels.get(CONFIG_LABEL).map(|text| parse_label(text)).transpose();
-    let label =
-        label.map_err(|faults| BuildError::Label { reference: name.to_owned(), faults })?;
+    let label = image
+        .config
+        .labels
+        .get(CONFIG_LABEL)
+        .map(|text| parse_label(text))
+        .transpose();
+    let label = label.map_err(|faults| BuildError::Label {
+        reference: name.to_owned(),
+        faults,
+    })?;
     let info = ImageInfo {
         manifest: image.manifest_digest.to_string(),
         index: (*digest != image.manifest_digest).then(|| digest.to_string()),
@@ -89,8 +102,7 @@ impl ImageFacts for OpenImages<'_> {
         let Some((image, info)) = self.opened.get(reference) else {
             return Err("the image was not opened".into());
         };
-        let key: Sha256 =
-            sha2::Sha256::digest(format!("root facts 1 {}", info.manifest)).into();
+        let key: Sha256 = sha2::Sha256::digest(format!("root facts 1 {}", info.manifest)).into();
         let store = self.images.store();
         if let Some(entry) = store.get_sound(Bucket::Images, &key)?
             && let Ok(facts) = serde_json::from_slice(&entry.read()?)

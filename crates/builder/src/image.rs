@@ -106,6 +106,17 @@ impl Builder {
         })
     }
 
+    /// Removes stored parts of the machine that are not what they were when they were written;
+    /// whether there were any. [`Builder::machine`] makes them anew.
+    pub fn remove_damaged(&self, machine: &Machine) -> Result<bool, BuildError> {
+        let store = self.images.store();
+        let mut damaged = stored_segment::remove_damaged(store, &machine.segments)?;
+        if let Some(kernel) = &machine.kernel {
+            damaged |= kernel.remove_damaged(store)?;
+        }
+        Ok(damaged)
+    }
+
     /// The canonical disk. Its layout and its block map are arithmetic over the machine's stored
     /// parts: none is read.
     pub fn disk(&self, locked: &LockedSpec, machine: &Machine) -> Result<Canonical, BuildError> {
@@ -117,8 +128,7 @@ impl Builder {
         if firmware != Firmware::Uefi {
             names.extend([BOOT_IMG, CORE_IMG]);
         }
-        let parts =
-            boot_parts::load(&self.images, &locked.boot, machine.architecture, &names)?;
+        let parts = boot_parts::load(&self.images, &locked.boot, machine.architecture, &names)?;
         let part = |name: &str| parts.get(name).map(Vec::as_slice).unwrap_or_default();
         let initrd = Initrd::of(machine)?;
         let kernel_file = Extents::from_file(Arc::clone(&kernel.file));
@@ -130,7 +140,11 @@ impl Builder {
             kernel: &padded(&kernel_file)?,
             initrd: &initrd.extents,
         })?;
-        let unpacked = machine.segments.iter().map(|segment| segment.facts.unpacked).sum();
+        let unpacked = machine
+            .segments
+            .iter()
+            .map(|segment| segment.facts.unpacked)
+            .sum();
         memory::check(locked.disk.min_memory, uki.file.size(), unpacked, firmware)
             .map_err(BuildError::Memory)?;
         let segments: Vec<UkiSegment> = initrd
@@ -174,11 +188,19 @@ fn check_recipe(locked: &LockedSpec) -> Result<(), BuildError> {
 }
 
 fn own_init(locked: &LockedSpec, open: &OpenImages<'_>) -> bool {
-    locked.spec.init.iter().any(|reference| open.is_own_init(reference))
+    locked
+        .spec
+        .init
+        .iter()
+        .any(|reference| open.is_own_init(reference))
 }
 
 fn cmdline(locked: &LockedSpec) -> String {
-    let spec = locked.spec.kernel.as_ref().and_then(|kernel| kernel.cmdline.as_deref());
+    let spec = locked
+        .spec
+        .kernel
+        .as_ref()
+        .and_then(|kernel| kernel.cmdline.as_deref());
     let words: Vec<&str> = [spec.unwrap_or_default(), locked.disk.cmdline.as_str()]
         .into_iter()
         .map(str::trim)
@@ -219,8 +241,10 @@ fn own_segment(
         (b"etc/nodeimage/xattrs".to_vec(), file(xattrs)),
     ]);
     let mut bytes = Vec::new();
-    make(&tree, codec, &mut bytes)
-        .map_err(|source| BuildError::Segment { component: "etc/nodeimage".to_owned(), source })?;
+    make(&tree, codec, &mut bytes).map_err(|source| BuildError::Segment {
+        component: "etc/nodeimage".to_owned(),
+        source,
+    })?;
     Ok(bytes.into())
 }
 
@@ -228,7 +252,9 @@ fn own_segment(
 /// length changes: the zeros are holes.
 fn padded(kernel: &Extents) -> Result<Extents, BuildError> {
     let mut padded = Extents::new(slot_len(kernel.size()));
-    padded.place(0, kernel).map_err(canonical::CanonicalError::from)?;
+    padded
+        .place(0, kernel)
+        .map_err(canonical::CanonicalError::from)?;
     Ok(padded)
 }
 
@@ -241,21 +267,37 @@ struct Initrd {
 
 impl Initrd {
     fn of(machine: &Machine) -> Result<Self, BuildError> {
-        let stored = machine.segments.iter().map(|segment| (segment.key, Arc::clone(&segment.file)));
-        let ucode = machine.kernel.as_ref().and_then(|kernel| kernel.ucode.clone());
+        let stored = machine
+            .segments
+            .iter()
+            .map(|segment| (segment.key, Arc::clone(&segment.file)));
+        let ucode = machine
+            .kernel
+            .as_ref()
+            .and_then(|kernel| kernel.ucode.clone());
         let own_key: Sha256 = sha2::Sha256::digest(b"etc/nodeimage").into();
         let parts: Vec<(Option<Sha256>, Extents)> = ucode
             .map(|file| (None, from(file)))
             .into_iter()
             .chain(stored.map(|(key, file)| (Some(key), from(file))))
-            .chain(machine.own.clone().map(|own| (Some(own_key), Extents::from_bytes(own))))
+            .chain(
+                machine
+                    .own
+                    .clone()
+                    .map(|own| (Some(own_key), Extents::from_bytes(own))),
+            )
             .collect();
         let lens: Vec<u64> = parts.iter().map(|(_, part)| part.size()).collect();
-        let slots = slot::pack(&lens).unwrap_or(slot::Slots { offsets: vec![], len: u64::MAX });
+        let slots = slot::pack(&lens).unwrap_or(slot::Slots {
+            offsets: vec![],
+            len: u64::MAX,
+        });
         let mut extents = Extents::new(slots.len);
         let mut segments = Vec::new();
         for ((key, part), offset) in parts.iter().zip(&slots.offsets) {
-            extents.place(*offset, part).map_err(canonical::CanonicalError::from)?;
+            extents
+                .place(*offset, part)
+                .map_err(canonical::CanonicalError::from)?;
             segments.extend(key.map(|key| (key, *offset, part.size())));
         }
         Ok(Self { extents, segments })

@@ -27,6 +27,7 @@ pub struct StoredKernel {
     pub file: Arc<StoredFile>,
     /// The microcode cpio that goes in front of the initrd.
     pub ucode: Option<Arc<StoredFile>>,
+    keys: [Sha256; 2],
     /// Its release (`6.1.0-56-cloud-amd64`), if the header has one: bzImages do.
     pub release: Option<String>,
 }
@@ -44,11 +45,16 @@ impl StoredKernel {
         open: &OpenImages<'_>,
         locked: &LockedSpec,
     ) -> Result<Option<Self>, BuildError> {
-        let Some(section) = &locked.spec.kernel else { return Ok(None) };
+        let Some(section) = &locked.spec.kernel else {
+            return Ok(None);
+        };
         let Some(reference) = section.image.as_deref().filter(|image| !image.is_empty()) else {
             return Ok(None);
         };
-        let manifest = open.info(reference).map(|info| info.manifest.as_str()).unwrap_or_default();
+        let manifest = open
+            .info(reference)
+            .map(|info| info.manifest.as_str())
+            .unwrap_or_default();
         let part = |name: &str, path: &str| -> Sha256 {
             sha2::Sha256::digest(format!("{name} 1 {manifest} {path}")).into()
         };
@@ -67,13 +73,26 @@ impl StoredKernel {
         if let Some((ucode, _)) = &parts.ucode {
             put(store, &ucode_key, ucode)?;
         }
-        let facts = Facts { release: release(&parts.kernel)?, ucode: parts.ucode.is_some() };
+        let facts = Facts {
+            release: release(&parts.kernel)?,
+            ucode: parts.ucode.is_some(),
+        };
         let json = serde_json::to_vec(&facts).unwrap_or_default();
         store.replace(Bucket::Images, &facts_key, &json, b"")?;
         match stored(store, &key, &ucode_key, &facts_key)? {
             Some(stored) => Ok(Some(stored)),
             None => Err(BuildError::StoreTooSmall),
         }
+    }
+
+    /// Removes its files from the store if they are damaged; whether they were.
+    pub fn remove_damaged(&self, store: &Store) -> Result<bool, StoreError> {
+        let [kernel, ucode] = &self.keys;
+        let mut damaged = store.get_sound(Bucket::Images, kernel)?.is_none();
+        if self.ucode.is_some() {
+            damaged |= store.get_sound(Bucket::Images, ucode)?.is_none();
+        }
+        Ok(damaged)
     }
 
     /// What `auto` means for this kernel.
@@ -91,16 +110,29 @@ fn stored(
     ucode_key: &Sha256,
     facts_key: &Sha256,
 ) -> Result<Option<StoredKernel>, StoreError> {
-    let Some(facts) = store.get_sound(Bucket::Images, facts_key)? else { return Ok(None) };
-    let Ok(facts) = serde_json::from_slice::<Facts>(&facts.read()?) else { return Ok(None) };
-    let Some(kernel) = store.get(Bucket::Images, key)? else { return Ok(None) };
+    let Some(facts) = store.get_sound(Bucket::Images, facts_key)? else {
+        return Ok(None);
+    };
+    let Ok(facts) = serde_json::from_slice::<Facts>(&facts.read()?) else {
+        return Ok(None);
+    };
+    let Some(kernel) = store.get(Bucket::Images, key)? else {
+        return Ok(None);
+    };
     let ucode = if facts.ucode {
-        let Some(ucode) = store.get(Bucket::Images, ucode_key)? else { return Ok(None) };
+        let Some(ucode) = store.get(Bucket::Images, ucode_key)? else {
+            return Ok(None);
+        };
         Some(Arc::clone(ucode.file()))
     } else {
         None
     };
-    Ok(Some(StoredKernel { file: Arc::clone(kernel.file()), ucode, release: facts.release }))
+    Ok(Some(StoredKernel {
+        file: Arc::clone(kernel.file()),
+        ucode,
+        keys: [*key, *ucode_key],
+        release: facts.release,
+    }))
 }
 
 fn put(store: &Store, key: &Sha256, data: &Data) -> Result<(), BuildError> {
@@ -130,7 +162,10 @@ fn release_in(head: &[u8]) -> Option<String> {
     let pointer = head.get(VERSION_POINTER..VERSION_POINTER + 2)?;
     let at = usize::from(u16::from_le_bytes([pointer[0], pointer[1]])) + 0x200;
     let text = head.get(at..)?;
-    let end = text.iter().take(256).position(|byte| matches!(byte, 0 | b' '))?;
+    let end = text
+        .iter()
+        .take(256)
+        .position(|byte| matches!(byte, 0 | b' '))?;
     let release = std::str::from_utf8(&text[..end]).ok()?;
     (!release.is_empty() && release.bytes().all(|byte| byte.is_ascii_graphic()))
         .then(|| release.to_owned())
@@ -168,8 +203,18 @@ mod tests {
     #[test]
     fn old_kernels_get_gzip() {
         let kernel = |release: Option<&str>| {
-            let file = Arc::new(StoredFile { path: "/k".into(), len: 0, block_hashes: vec![] });
-            StoredKernel { file, ucode: None, release: release.map(str::to_owned) }.codec()
+            let file = Arc::new(StoredFile {
+                path: "/k".into(),
+                len: 0,
+                block_hashes: vec![],
+            });
+            StoredKernel {
+                file,
+                ucode: None,
+                keys: [[0; 32]; 2],
+                release: release.map(str::to_owned),
+            }
+            .codec()
         };
         assert_eq!(kernel(Some("4.9.184-linuxkit")), Codec::Gzip);
         assert_eq!(kernel(Some("5.8.1")), Codec::Gzip);

@@ -12,6 +12,7 @@ pub mod boot_parts;
 mod error;
 pub mod facts;
 pub mod image;
+pub mod inline;
 pub mod kernel;
 pub mod locking;
 pub mod memory;

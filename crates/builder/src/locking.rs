@@ -71,15 +71,19 @@ pub fn lock(images: &Images, wanted: &Wanted<'_>) -> Result<Lock, LockingError> 
         .flat_map(|architecture| references(wanted.spec, *architecture))
         .collect();
     for name in names {
-        let pinned = Reference::parse(&name).is_ok_and(|reference| reference.digest().is_some());
-        if pinned || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name)) {
+        if is_pinned(&name) || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name)) {
             continue;
         }
         open.push(name);
     }
-    let platforms: Vec<&str> =
-        wanted.architectures.iter().map(|architecture| architecture.name()).collect();
-    let found = parallel(&open, wanted.threads, |name| images.resolve(name, &platforms));
+    let platforms: Vec<&str> = wanted
+        .architectures
+        .iter()
+        .map(|architecture| architecture.name())
+        .collect();
+    let found = parallel(&open, wanted.threads, |name| {
+        images.resolve(name, &platforms)
+    });
     let mut failures = Vec::new();
     for (name, found) in open.into_iter().zip(found) {
         match found {
@@ -98,12 +102,18 @@ pub fn lock(images: &Images, wanted: &Wanted<'_>) -> Result<Lock, LockingError> 
             }
         }
     }
-    if failures.is_empty() { Ok(lock) } else { Err(LockingError { failures }) }
+    if failures.is_empty() {
+        Ok(lock)
+    } else {
+        Err(LockingError { failures })
+    }
 }
 
 /// Takes over what `keep` has, if it serves every architecture.
 fn kept(lock: &mut Lock, wanted: &Wanted<'_>, name: &str) -> bool {
-    let Some(keep) = wanted.keep else { return false };
+    let Some(keep) = wanted.keep else {
+        return false;
+    };
     let serves = |image: &LockedImage| {
         let platforms = &image.platforms;
         let mut all = wanted.architectures.iter();
@@ -141,7 +151,33 @@ fn boot(
     for architecture in wanted.architectures {
         let platform = architecture.platform();
         let digest = found.platforms.get(&platform).unwrap_or(&found.digest);
-        parts.insert(platform, boot_parts::digests(images, digest, *architecture)?);
+        parts.insert(
+            platform,
+            boot_parts::digests(images, digest, *architecture)?,
+        );
     }
-    Ok(LockedBoot { digest: found.digest, platforms: found.platforms, parts })
+    Ok(LockedBoot {
+        digest: found.digest,
+        platforms: found.platforms,
+        parts,
+    })
+}
+
+/// The references of a spec that a lock has nothing for on this architecture, sorted; offline.
+pub fn missing(lock: &Lock, spec: &Spec, architecture: Architecture) -> Vec<String> {
+    let wanted = Wanted {
+        spec,
+        architectures: &[architecture],
+        keep: Some(lock),
+        update: &BTreeSet::new(),
+        threads: NonZeroUsize::MIN,
+    };
+    references(spec, architecture)
+        .into_iter()
+        .filter(|name| !is_pinned(name) && !kept(&mut Lock::default(), &wanted, name))
+        .collect()
+}
+
+fn is_pinned(name: &str) -> bool {
+    Reference::parse(name).is_ok_and(|reference| reference.digest().is_some())
 }

@@ -29,15 +29,27 @@ pub struct TooLittle {
 impl fmt::Display for TooLittle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { memory, needed, .. } = self;
-        write!(f, "a machine with `min_memory` of {memory} MiB cannot start this image: ")?;
+        write!(
+            f,
+            "a machine with `min_memory` of {memory} MiB cannot start this image: "
+        )?;
         if self.by_loading {
             let uki = self.uki.div_ceil(MIB);
-            write!(f, "UEFI firmware holds 3.1 times its {uki} MiB of kernel and initrd")?;
+            write!(
+                f,
+                "UEFI firmware holds 3.1 times its {uki} MiB of kernel and initrd"
+            )?;
         } else {
             let tree = self.unpacked.div_ceil(MIB);
-            write!(f, "the kernel unpacks {tree} MiB of files into half of the memory")?;
+            write!(
+                f,
+                "the kernel unpacks {tree} MiB of files into half of the memory"
+            )?;
         }
-        write!(f, ", so it needs {needed} MiB; raise `min_memory`, or make the image smaller")
+        write!(
+            f,
+            ", so it needs {needed} MiB; raise `min_memory`, or make the image smaller"
+        )
     }
 }
 
@@ -52,7 +64,13 @@ pub fn check(memory: u64, uki: u64, unpacked: u64, firmware: Firmware) -> Result
     if needed <= memory {
         return Ok(());
     }
-    Err(TooLittle { memory, needed, uki, unpacked, by_loading: loading >= unpacking })
+    Err(TooLittle {
+        memory,
+        needed,
+        uki,
+        unpacked,
+        by_loading: loading >= unpacking,
+    })
 }
 
 #[cfg(test)]
@@ -65,7 +83,10 @@ mod tests {
         assert!(check(1024, uki, 0, Firmware::Hybrid).is_ok());
         let error = check(896, uki, 0, Firmware::Uefi).unwrap_err();
         assert_eq!(error.needed, 976);
-        assert!(error.to_string().contains("3.1 times its 315 MiB"), "{error}");
+        assert!(
+            error.to_string().contains("3.1 times its 315 MiB"),
+            "{error}"
+        );
         assert!(check(256, uki, 0, Firmware::Bios).is_ok());
     }
 

@@ -23,7 +23,9 @@ pub(crate) fn parallel<T: Sync, R: Send>(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { break };
                     let result = work(item);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((at, result));
                 }
             });
         }
@@ -43,7 +45,10 @@ mod tests {
         for threads in [1, 3, 200] {
             let threads = NonZeroUsize::new(threads).unwrap();
             let doubled = parallel(&items, threads, |item| item * 2);
-            assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<_>>());
+            assert_eq!(
+                doubled,
+                items.iter().map(|item| item * 2).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -41,7 +41,9 @@ pub struct Settings {
 #[non_exhaustive]
 pub enum SetupError {
     /// There is no place for the store.
-    #[error("there is no place for the store: neither XDG_CACHE_HOME nor HOME is set; set one, or name a directory with --cache or `cache_dir`")]
+    #[error(
+        "there is no place for the store: neither XDG_CACHE_HOME nor HOME is set; set one, or name a directory with --cache or `cache_dir`"
+    )]
     NoHome,
     /// `nodeimage.toml` is not valid.
     #[error(transparent)]
@@ -55,15 +57,20 @@ impl Settings {
     /// The defaults of this machine: the store in the user's cache, the images beside the
     /// executable as `builtin:`, Docker's and podman's credentials, all cores.
     pub fn from_env() -> Result<Self, SetupError> {
-        Ok(Self {
-            store: default_store().ok_or(SetupError::NoHome)?,
+        Ok(Self::with_store(default_store().ok_or(SetupError::NoHome)?))
+    }
+
+    /// The same with the store elsewhere.
+    pub fn with_store(store: impl Into<PathBuf>) -> Self {
+        Self {
+            store: store.into(),
             limits: StoreLimits::default(),
             config: with_images_beside_us(Config::default()),
             offline: false,
             logins: Vec::new(),
             registry: nodeimage_registry::Config::from_env(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        })
+        }
     }
 
     /// Reads `nodeimage.toml` from `path`; the images beside the executable stay the default for
@@ -76,7 +83,11 @@ impl Settings {
     /// Reads `nodeimage.toml` from a directory, if it has one.
     pub fn load_config_beside(&mut self, dir: &Path) -> Result<(), SetupError> {
         let path = dir.join(CONFIG_NAME);
-        if path.is_file() { self.load_config(&path) } else { Ok(()) }
+        if path.is_file() {
+            self.load_config(&path)
+        } else {
+            Ok(())
+        }
     }
 
     /// Opens the store; registries are reached when one is first needed. `cancel` stops downloads.
@@ -87,7 +98,9 @@ impl Settings {
     ) -> Result<Builder, SetupError> {
         let store = Store::open(&self.store, self.limits)?;
         let mut registry = self.registry.clone();
-        registry.credentials.splice(0..0, self.logins.iter().cloned());
+        registry
+            .credentials
+            .splice(0..0, self.logins.iter().cloned());
         let cancel = Cancel::from(Arc::clone(cancel));
         let remote = Registries::new(registry, self.config.clone(), cancel);
         let remote = (!self.offline).then(|| Arc::new(remote) as Arc<dyn nodeimage_images::Remote>);
@@ -97,20 +110,33 @@ impl Settings {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that asks where the store lies")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks where the store lies"
+)]
 fn default_store() -> Option<PathBuf> {
     let var = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
     let cache = var("XDG_CACHE_HOME").or_else(|| Some(var("HOME")?.join(".cache")))?;
     Some(cache.join("nodeimage"))
 }
 
 /// A release carries the boot and init images beside the binary.
-#[expect(clippy::disallowed_methods, reason = "where the executable lies decides no byte: digests do")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the executable lies decides no byte: digests do"
+)]
 fn with_images_beside_us(config: Config) -> Config {
     let exe = std::env::current_exe().and_then(|exe| exe.canonicalize());
-    match exe.ok().as_deref().and_then(Path::parent).map(|dir| dir.join("images")) {
+    match exe
+        .ok()
+        .as_deref()
+        .and_then(Path::parent)
+        .map(|dir| dir.join("images"))
+    {
         Some(images) if images.is_dir() => config.with_builtin(images),
         _ => config,
     }

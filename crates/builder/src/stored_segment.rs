@@ -49,7 +49,11 @@ pub fn segments(
             Err(error) => failures.push(error),
         }
     }
-    if failures.is_empty() { Ok(segments) } else { Err(BuildError::many(failures)) }
+    if failures.is_empty() {
+        Ok(segments)
+    } else {
+        Err(BuildError::many(failures))
+    }
 }
 
 fn segment(
@@ -88,7 +92,13 @@ fn segment(
 /// The initrd holds nothing of `boot/`, so the command line and the microcode must not count.
 fn key(component: &Component, codec: Codec, recipe: u32) -> Sha256 {
     let mut inputs = component.inputs.clone();
-    if let Inputs::Kernel { binary, ucode, cmdline, .. } = &mut inputs {
+    if let Inputs::Kernel {
+        binary,
+        ucode,
+        cmdline,
+        ..
+    } = &mut inputs
+    {
         binary.clear();
         cmdline.clear();
         *ucode = None;

@@ -11,3 +11,4 @@ pub(crate) mod prepare;
 pub(crate) mod runtime;
 
 mod cgroup;
+mod version;

@@ -35,26 +35,23 @@ type Why = &'static str;
 #[derive(Debug)]
 pub(crate) struct Flattener {
     limits: Limits,
-    slots: BTreeMap<Vec<u8>, Slot>,
-    /// Files with more than one name, also those whose names are gone by now.
-    shared: Vec<Node>,
+    /// Of a file with several names each has the whole node.
+    tree: Tree,
+    /// The names of files that have, or had, several: names of one file have one number.
+    linked: BTreeMap<Vec<u8>, u64>,
+    files: u64,
     entries: u64,
     name_bytes: u64,
     steps: u64,
-}
-
-#[derive(Debug)]
-enum Slot {
-    Own(Node),
-    Shared(usize),
 }
 
 impl Flattener {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            slots: BTreeMap::new(),
-            shared: Vec::new(),
+            tree: Tree::new(),
+            linked: BTreeMap::new(),
+            files: 0,
             entries: 0,
             name_bytes: 0,
             steps: 0,
@@ -114,28 +111,19 @@ impl Flattener {
     }
 
     /// The tree.
-    pub(crate) fn finish(self) -> Tree {
-        let mut first_names: Vec<Option<Vec<u8>>> = vec![None; self.shared.len()];
-        let shared = self.shared;
-        let node = |path: Vec<u8>, slot| {
-            let node = match slot {
-                Slot::Own(node) => node,
-                Slot::Shared(id) => {
-                    let mut node = shared[id].clone();
-                    match &first_names[id] {
-                        Some(first) => node.kind = Kind::HardLink(first.clone()),
-                        None => first_names[id] = Some(path.clone()),
+    pub(crate) fn finish(mut self) -> Tree {
+        let mut first_names: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        for (path, file) in self.linked {
+            match first_names.get(&file) {
+                Some(first) => {
+                    if let Some(node) = self.tree.get_mut(&path) {
+                        node.kind = Kind::HardLink(first.clone());
                     }
-                    node
                 }
-            };
-            (path, node)
-        };
-        let mut node = node;
-        self.slots
-            .into_iter()
-            .map(|(path, slot)| node(path, slot))
-            .collect()
+                None => drop(first_names.insert(file, path)),
+            }
+        }
+        self.tree
     }
 
     fn place(
@@ -196,7 +184,7 @@ impl Flattener {
             mtime: entry.mtime,
             xattrs: entry.xattrs,
         };
-        self.insert(path, Slot::Own(node));
+        self.insert(path, node);
         Ok(())
     }
 
@@ -206,25 +194,31 @@ impl Flattener {
         let (parent, name) = split(target);
         let parent = self.resolve(parent, false)?.ok_or(MISSING)?;
         let target = join(&parent, name);
-        let slot = match self.slots.get(&target).ok_or(MISSING)? {
-            Slot::Own(Node {
-                kind: Kind::Dir, ..
-            }) => {
-                return Err("it is a hard link to a directory");
+        let node = self.tree.get(&target).ok_or(MISSING)?;
+        if node.kind == Kind::Dir {
+            return Err("it is a hard link to a directory");
+        }
+        if target == path {
+            return Ok(());
+        }
+        if is_below(&target, &path) {
+            return Err(MISSING);
+        }
+        let node = node.clone();
+        let file = match self.linked.get(&target) {
+            Some(file) => Some(*file),
+            None if matches!(node.kind, Kind::File(_)) => {
+                self.files += 1;
+                self.linked.insert(target, self.files);
+                Some(self.files)
             }
-            _ if target == path => return Ok(()),
-            _ if is_below(&target, &path) => return Err(MISSING),
-            Slot::Shared(id) => Slot::Shared(*id),
-            Slot::Own(node) if matches!(node.kind, Kind::File(_)) => {
-                let id = self.shared.len();
-                self.shared.push(node.clone());
-                self.insert(target, Slot::Shared(id));
-                Slot::Shared(id)
-            }
-            Slot::Own(node) => Slot::Own(node.clone()),
+            None => None,
         };
         self.remove_below(&path);
-        self.insert(path, slot);
+        self.insert(path.clone(), node);
+        if let Some(file) = file {
+            self.linked.insert(path, file);
+        }
         Ok(())
     }
 
@@ -250,22 +244,17 @@ impl Flattener {
             if next.len() > PATH_BYTES {
                 return Err("its path is longer than 4096 bytes once links are followed");
             }
-            let target = match self.slots.get(&next) {
-                Some(Slot::Own(Node {
-                    kind: Kind::Dir, ..
-                })) => None,
-                Some(Slot::Own(Node {
-                    kind: Kind::Symlink(target),
-                    ..
-                })) => Some(target),
+            let target = match self.tree.get(&next).map(|node| &node.kind) {
+                Some(Kind::Dir) => None,
+                Some(Kind::Symlink(target)) => Some(target),
                 None if make => None,
                 Some(_) if make => return Err("its parent is not a directory"),
                 _ => return Ok(None),
             };
             match target {
                 None => {
-                    if !self.slots.contains_key(&next) {
-                        self.insert(next.clone(), Slot::Own(made_dir()));
+                    if !self.tree.contains_key(&next) {
+                        self.insert(next.clone(), made_dir());
                     }
                     done = next;
                 }
@@ -287,43 +276,44 @@ impl Flattener {
     }
 
     fn is_dir(&self, path: &[u8]) -> bool {
-        let slot = self.slots.get(path);
         path.is_empty()
-            || matches!(
-                slot,
-                Some(Slot::Own(Node {
-                    kind: Kind::Dir,
-                    ..
-                }))
-            )
+            || self
+                .tree
+                .get(path)
+                .is_some_and(|node| node.kind == Kind::Dir)
     }
 
-    fn insert(&mut self, path: Vec<u8>, slot: Slot) {
+    fn insert(&mut self, path: Vec<u8>, node: Node) {
         self.remove(&path);
-        self.name_bytes += cost(&path, &slot);
-        self.slots.insert(path, slot);
+        self.name_bytes += cost(&path, &node);
+        self.tree.insert(path, node);
     }
 
     fn remove(&mut self, path: &[u8]) {
-        if let Some(slot) = self.slots.remove(path) {
-            self.name_bytes -= cost(path, &slot);
+        self.linked.remove(path);
+        if let Some(node) = self.tree.remove(path) {
+            self.name_bytes -= cost(path, &node);
         }
     }
 
     fn remove_below(&mut self, path: &[u8]) {
         if path.is_empty() {
-            let root = self.slots.remove_entry(path);
-            self.slots.clear();
+            let root = self.tree.remove_entry(path);
+            self.tree.clear();
+            self.linked.clear();
             self.name_bytes = 0;
-            if let Some((path, slot)) = root {
-                self.insert(path, slot);
+            if let Some((path, node)) = root {
+                self.insert(path, node);
             }
             return;
         }
         // Everything that starts with `path/`: '0' is the byte after '/'.
         let range = [path, b"/"].concat()..[path, b"0"].concat();
-        let removed = self.slots.extract_if(range, |_, _| true);
-        let freed: u64 = removed.map(|(path, slot)| cost(&path, &slot)).sum();
+        self.linked
+            .extract_if(range.clone(), |_, _| true)
+            .for_each(drop);
+        let removed = self.tree.extract_if(range, |_, _| true);
+        let freed: u64 = removed.map(|(path, node)| cost(&path, &node)).sum();
         self.name_bytes -= freed;
     }
 
@@ -333,7 +323,7 @@ impl Flattener {
             name_bytes,
             ..
         } = self.limits;
-        if self.entries > limit || self.slots.len() as u64 > limit {
+        if self.entries > limit || self.tree.len() as u64 > limit {
             let what = "the number of entries in all layers";
             return Err(LayerProblem::Limit {
                 what,
@@ -366,10 +356,7 @@ fn made_dir() -> Node {
 }
 
 /// Bytes of memory behind names.
-fn cost(path: &[u8], slot: &Slot) -> u64 {
-    let Slot::Own(node) = slot else {
-        return path.len() as u64;
-    };
+fn cost(path: &[u8], node: &Node) -> u64 {
     let link = match &node.kind {
         Kind::Symlink(target) | Kind::HardLink(target) => target.len(),
         _ => 0,

@@ -9,8 +9,6 @@
 //! in, and lies in the [`store`] from then on. A layer becomes a plain tar there, with an index
 //! beside it; a [`Tree`] points into these tars.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 pub mod config;
 mod data;
 mod flatten;

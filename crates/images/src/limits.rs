@@ -43,8 +43,9 @@ impl Default for Limits {
         Self {
             layer_bytes: 64 << 30,
             layer_ratio: 200,
-            entries: 1_000_000,
-            name_bytes: 96 << 20,
+            // Their tree stays below 256 MiB.
+            entries: 500_000,
+            name_bytes: 48 << 20,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Downloads that break, processes that die: the store stays sound and the next run finishes.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

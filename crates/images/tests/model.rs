@@ -1,4 +1,5 @@
 //! Random layers make the tree that a naive unpacker, with a root of its own, would leave.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

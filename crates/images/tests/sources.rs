@@ -1,4 +1,5 @@
 //! Where references are found, and which image of an index is meant.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

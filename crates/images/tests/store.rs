@@ -1,4 +1,5 @@
 //! The store under threads, processes, kill -9, a full disk, damage and a size limit.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

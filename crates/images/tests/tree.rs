@@ -1,4 +1,5 @@
 //! Layers to a tree: what each kind of entry does, and in which order.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

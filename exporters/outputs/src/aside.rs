@@ -15,17 +15,26 @@ pub(crate) struct Aside {
 impl Aside {
     /// Begins; the name in use, if any, keeps its old file until [`Aside::commit`].
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = path
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .prefix(".nodeimage-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(dir)?;
-        Ok(Self { file: BufWriter::with_capacity(256 * 1024, file), path: path.to_owned() })
+        Ok(Self {
+            file: BufWriter::with_capacity(256 * 1024, file),
+            path: path.to_owned(),
+        })
     }
 
     /// Gives the file its name.
     pub(crate) fn commit(self) -> io::Result<u64> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         let len = file.as_file().metadata()?.len();
         let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());

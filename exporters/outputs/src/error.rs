@@ -41,6 +41,9 @@ pub enum OutputError {
 impl OutputError {
     pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Write { path: path.clone(), source }
+        move |source| Self::Write {
+            path: path.clone(),
+            source,
+        }
     }
 }

@@ -32,7 +32,9 @@ pub fn write(
     if !machine.cmdline.is_empty() {
         let path = dir.join(format!("{name}-cmdline"));
         let failed = OutputError::write(&path);
-        written.push(file(&path, |out| out.write_all(machine.cmdline.as_bytes()).map_err(&failed))?);
+        written.push(file(&path, |out| {
+            out.write_all(machine.cmdline.as_bytes()).map_err(&failed)
+        })?);
     }
     Ok(written)
 }
@@ -46,10 +48,17 @@ pub fn write_initrd(machine: &Machine, out: &mut dyn Write) -> Result<(), Output
         at += len;
         let zeros = (at.next_multiple_of(ALIGNMENT) - at) as usize;
         at += zeros as u64;
-        out.write_all(&[0; ALIGNMENT as usize][..zeros]).map_err(&failed)
+        out.write_all(&[0; ALIGNMENT as usize][..zeros])
+            .map_err(&failed)
     };
-    let ucode = machine.kernel.as_ref().and_then(|kernel| kernel.ucode.as_ref());
-    for stored in ucode.into_iter().chain(machine.segments.iter().map(|segment| &segment.file)) {
+    let ucode = machine
+        .kernel
+        .as_ref()
+        .and_then(|kernel| kernel.ucode.as_ref());
+    for stored in ucode
+        .into_iter()
+        .chain(machine.segments.iter().map(|segment| &segment.file))
+    {
         let len = copy(stored, out)?;
         pad(out, len)?;
     }
@@ -72,8 +81,15 @@ fn file(
 }
 
 fn copy(stored: &StoredFile, out: &mut dyn Write) -> Result<u64, OutputError> {
-    let failed = |source| OutputError::Read { path: stored.path.clone(), source };
+    let failed = |source| OutputError::Read {
+        path: stored.path.clone(),
+        source,
+    };
     let from = File::open(&stored.path).map_err(failed)?;
     let copied = io::copy(&mut from.take(stored.len), out).map_err(failed)?;
-    if copied == stored.len { Ok(copied) } else { Err(failed(io::ErrorKind::UnexpectedEof.into())) }
+    if copied == stored.len {
+        Ok(copied)
+    } else {
+        Err(failed(io::ErrorKind::UnexpectedEof.into()))
+    }
 }

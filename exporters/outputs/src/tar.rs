@@ -46,7 +46,8 @@ pub fn write_to(
     if let Some(error) = failure {
         return Err(error);
     }
-    out.write_all(&[0; 1024]).map_err(OutputError::write(Path::new("tar")))
+    out.write_all(&[0; 1024])
+        .map_err(OutputError::write(Path::new("tar")))
 }
 
 fn append(component: &Component, tree: &Tree, out: &mut dyn Write) -> Result<(), OutputError> {
@@ -117,7 +118,12 @@ fn entry(
     }
     put_name(&mut header.as_old_mut().name, path, b"path", &mut records);
     if let Some(link) = link {
-        put_name(&mut header.as_old_mut().linkname, link, b"linkpath", &mut records);
+        put_name(
+            &mut header.as_old_mut().linkname,
+            link,
+            b"linkpath",
+            &mut records,
+        );
     }
     for (name, value) in &node.xattrs {
         records.add(&[b"SCHILY.xattr.", name.as_slice()].concat(), value);
@@ -127,7 +133,12 @@ fn entry(
     pax.set_entry_type(EntryType::XHeader);
     pax.set_size(records.0.len() as u64);
     pax.set_mode(0o644);
-    put_name(&mut pax.as_old_mut().name, b"PaxHeaders.0/x", b"path", &mut Records::default());
+    put_name(
+        &mut pax.as_old_mut().name,
+        b"PaxHeaders.0/x",
+        b"path",
+        &mut Records::default(),
+    );
     pax.set_cksum();
     out.write_all(pax.as_bytes()).map_err(&failed)?;
     padded(&records.0, out).map_err(&failed)?;

@@ -38,7 +38,11 @@ impl Default for Cancel {
 impl Cancel {
     /// Asks for a stop; there is no way back.
     pub fn cancel(&self) {
-        *self.0.blocking.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self
+            .0
+            .blocking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
         self.0.changed.notify_all();
         self.0.asked.send_replace(true);
     }
@@ -62,7 +66,11 @@ impl Cancel {
 
     /// Sleeps, but not through a stop; true if one was asked for.
     pub fn wait(&self, at_most: Duration) -> bool {
-        let asked = self.0.blocking.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self
+            .0
+            .blocking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (asked, _) = self
             .0
             .changed
@@ -258,7 +266,9 @@ mod tests {
         cancel.cancel();
         assert!(sleeper.join().unwrap());
         assert!(cancel.check().is_err());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(cancel.cancelled());
     }
 
@@ -266,7 +276,11 @@ mod tests {
     fn provider_data_has_its_type() {
         let none = Cx::new(Cancel::default(), None, "".into());
         assert!(none.provider::<String>().is_err());
-        let some = Cx::new(Cancel::default(), Some(Arc::new("x".to_owned())), "1".into());
+        let some = Cx::new(
+            Cancel::default(),
+            Some(Arc::new("x".to_owned())),
+            "1".into(),
+        );
         assert_eq!(some.provider::<String>().unwrap(), "x");
         assert!(some.provider::<u8>().is_err());
     }

@@ -110,7 +110,9 @@ fn convert<T: Typed>(i: usize, value: &Value) -> Result<T, FunctionError> {
         let text = match misfit {
             Misfit::Unknown => "the argument is not known yet".to_owned(),
             Misfit::Wrong(all) => {
-                let told = all.into_iter().map(|(path, message)| place(&path) + &message);
+                let told = all
+                    .into_iter()
+                    .map(|(path, message)| place(&path) + &message);
                 told.collect::<Vec<_>>().join("; ")
             }
         };
@@ -206,7 +208,9 @@ impl<F: Function> Erased<F> {
         let count = fixed.len() + usize::from(rest.is_some());
         if F::PARAMETERS.len() != count {
             let described = F::PARAMETERS.len();
-            return Err(format!("it takes {count} parameters, {described} are described"));
+            return Err(format!(
+                "it takes {count} parameters, {described} are described"
+            ));
         }
         let mut parameters: Vec<message::Parameter> = F::PARAMETERS
             .iter()
@@ -274,7 +278,9 @@ impl<F: Function> AnyFunction for Erased<F> {
             || (self.rest.is_none() && arguments.len() > self.fixed.len())
         {
             let (want, got) = (self.fixed.len(), arguments.len());
-            return Err(FunctionError::new(format!("takes {want} arguments, not {got}")));
+            return Err(FunctionError::new(format!(
+                "takes {want} arguments, not {got}"
+            )));
         }
         let arguments = F::Arguments::from_values(arguments)?;
         self.function.call(arguments).map(|out| out.to_value())

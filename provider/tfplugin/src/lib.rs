@@ -9,6 +9,68 @@
 //! - [`testing`] runs the real `terraform` against a provider, [`docs`] writes
 //!   the registry's pages.
 //!
+//! ```
+//! use tfplugin::{Cx, Diagnose, Diagnostics, Provider, Registry, Resource, model, path};
+//!
+//! struct Notes;
+//!
+//! model! {
+//!     /// A note on this machine.
+//!     struct Note {
+//!         /// The file it is written to.
+//!         path: String = required().replace(),
+//!         /// What it says.
+//!         text: String = optional().default_str("hello"),
+//!         /// Its length in bytes.
+//!         size: i64 = computed(),
+//!     }
+//! }
+//!
+//! impl Resource for Notes {
+//!     type Model = Note;
+//!     const NAME: &'static str = "note"; // notes_note
+//!
+//!     fn create(&self, _: &mut Cx, _: &Note, state: &mut Note) -> Result<(), Diagnostics> {
+//!         let (path, text) = (state.path.require(path!("path"))?, state.text.require(path!("text"))?);
+//!         std::fs::write(path, text).diagnose_at(path!("path"), "Can't write the note")?;
+//!         state.size = (text.len() as i64).into();
+//!         Ok(())
+//!     }
+//!
+//!     fn read(&self, _: &mut Cx, mut state: Note) -> Result<Option<Note>, Diagnostics> {
+//!         match std::fs::read_to_string(state.path.require(path!("path"))?) {
+//!             Ok(text) => state.text = text.into(),
+//!             Err(_) => return Ok(None),
+//!         }
+//!         Ok(Some(state))
+//!     }
+//!
+//!     fn update(&self, cx: &mut Cx, config: &Note, _: &Note, state: &mut Note) -> Result<(), Diagnostics> {
+//!         self.create(cx, config, state)
+//!     }
+//!
+//!     fn delete(&self, _: &mut Cx, state: &mut Note) -> Result<(), Diagnostics> {
+//!         std::fs::remove_file(state.path.require(path!("path"))?).diagnose("Can't delete the note")
+//!     }
+//! }
+//!
+//! impl Provider for Notes {
+//!     type Config = ();
+//!     type Data = ();
+//!     const NAME: &'static str = "notes";
+//!
+//!     fn configure(&self, _: &mut Cx, (): &()) -> Result<(), Diagnostics> {
+//!         Ok(())
+//!     }
+//!
+//!     fn registry(&self) -> Registry {
+//!         Registry::new().resource(Notes)
+//!     }
+//! }
+//!
+//! tfplugin::testing::check_schemas(Notes).unwrap();
+//! ```
+//!
 //! The framework checks what Terraform itself would only report as a
 //! provider's bug: see [`resource`].
 

@@ -77,7 +77,8 @@ impl Registry {
         match resource::Erased::new(resource) {
             Ok(erased) => {
                 if self.resources.insert(R::NAME, Box::new(erased)).is_some() {
-                    self.faults.push(format!("resource {}: there are two", R::NAME));
+                    self.faults
+                        .push(format!("resource {}: there are two", R::NAME));
                 }
             }
             Err(error) => self.fault("resource", R::NAME, error),
@@ -90,8 +91,13 @@ impl Registry {
     pub fn data_source<D: DataSource>(mut self, source: D) -> Self {
         match data::Erased::new(source) {
             Ok(erased) => {
-                if self.data_sources.insert(D::NAME, Box::new(erased)).is_some() {
-                    self.faults.push(format!("data source {}: there are two", D::NAME));
+                if self
+                    .data_sources
+                    .insert(D::NAME, Box::new(erased))
+                    .is_some()
+                {
+                    self.faults
+                        .push(format!("data source {}: there are two", D::NAME));
                 }
             }
             Err(error) => self.fault("data source", D::NAME, error),
@@ -105,7 +111,8 @@ impl Registry {
         match function::Erased::new(function) {
             Ok(erased) => {
                 if self.functions.insert(F::NAME, Box::new(erased)).is_some() {
-                    self.faults.push(format!("function {}: there are two", F::NAME));
+                    self.faults
+                        .push(format!("function {}: there are two", F::NAME));
                 }
             }
             Err(fault) => self.faults.push(format!("function {}: {fault}", F::NAME)),
@@ -114,7 +121,10 @@ impl Registry {
     }
 
     fn fault(&mut self, what: &str, name: &str, error: SchemaError) {
-        let told = error.0.into_iter().map(|fault| format!("{what} {name}: {fault}"));
+        let told = error
+            .0
+            .into_iter()
+            .map(|fault| format!("{what} {name}: {fault}"));
         self.faults.extend(told);
     }
 }
@@ -152,7 +162,10 @@ impl AnyProvider {
             }),
             Ok(_) => Err(SchemaError(faults)),
             Err(error) => {
-                let told = error.0.into_iter().map(|fault| format!("provider: {fault}"));
+                let told = error
+                    .0
+                    .into_iter()
+                    .map(|fault| format!("provider: {fault}"));
                 faults.extend(told);
                 Err(SchemaError(faults))
             }

@@ -61,23 +61,34 @@ impl Server {
     }
 
     fn current_cancel(&self) -> Cancel {
-        self.cancel.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.cancel
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn cx(&self, client: Option<m::ClientCapabilities>) -> Cx {
-        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let client = client.unwrap_or_default();
-        Cx::new(self.current_cancel(), configured.data, configured.terraform_version).with_client(
-            Client {
-                write_only: client.write_only_attributes_allowed,
-                store_planned_private: client.store_planned_private,
-            },
+        Cx::new(
+            self.current_cancel(),
+            configured.data,
+            configured.terraform_version,
         )
+        .with_client(Client {
+            write_only: client.write_only_attributes_allowed,
+            store_planned_private: client.store_planned_private,
+        })
     }
 
     fn resource(&self, type_name: &str) -> Result<&dyn AnyResource, Diagnostics> {
         self.provider.resource(type_name).ok_or_else(|| {
-            let text = format!("There is no resource {type_name:?} in this version of the provider.");
+            let text =
+                format!("There is no resource {type_name:?} in this version of the provider.");
             Diagnostic::error("Unknown resource type", text).into()
         })
     }
@@ -180,7 +191,8 @@ impl Server {
 
     fn data_source(&self, type_name: &str) -> Result<&dyn crate::data::AnyDataSource, Diagnostics> {
         self.provider.data_source(type_name).ok_or_else(|| {
-            let text = format!("There is no data source {type_name:?} in this version of the provider.");
+            let text =
+                format!("There is no data source {type_name:?} in this version of the provider.");
             Diagnostic::error("Unknown data source", text).into()
         })
     }
@@ -195,7 +207,10 @@ impl Server {
             let config = decode(&self.provider.schema.ty(), request.config)?;
             self.provider.configure(cx, &config)
         });
-        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Configured {
+        *self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Configured {
             data,
             terraform_version,
         };
@@ -274,7 +289,7 @@ impl Server {
     }
 
     pub(crate) fn apply(&self, request: m::ApplyRequest) -> m::ApplyResponse {
-        let mut cx = self.cx(None).with_private(request.planned_private);
+        let mut cx = self.cx(None).with_private(request.planned_private.clone());
         let prior = request.prior_state.clone();
         let new_state = run(&mut cx, |cx| {
             let resource = self.resource(&request.type_name)?;
@@ -287,11 +302,16 @@ impl Server {
             let value = apply::apply(resource, cx, &given);
             Ok(encode(&ty, &value))
         });
+        let saves = cx.saves();
         let (diagnostics, private) = cx.finish();
         m::ApplyResponse {
             // Before anything was done.
             new_state: new_state.or(prior),
-            private,
+            private: if diagnostics.has_error() && !saves {
+                request.planned_private
+            } else {
+                private
+            },
             diagnostics: diagnostics.to_wire(),
         }
     }
@@ -337,12 +357,13 @@ impl Server {
     }
 
     pub(crate) fn call(&self, request: m::CallRequest) -> m::CallResponse {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.call_function(request)
-        }));
+        let result =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.call_function(request)));
         let result = result.unwrap_or_else(|payload| {
             let message = panic_message(payload.as_ref());
-            Err(FunctionError::new(format!("the provider panicked: {message}")))
+            Err(FunctionError::new(format!(
+                "the provider panicked: {message}"
+            )))
         });
         match result {
             Ok(value) => m::CallResponse {
@@ -362,7 +383,9 @@ impl Server {
     fn call_function(&self, request: m::CallRequest) -> Result<m::DynamicValue, FunctionError> {
         let name = request.name.as_str();
         let function = self.provider.registry.functions.get(name).ok_or_else(|| {
-            FunctionError::new(format!("there is no function {name:?} in this version of the provider"))
+            FunctionError::new(format!(
+                "there is no function {name:?} in this version of the provider"
+            ))
         })?;
         let mut arguments = Vec::with_capacity(request.arguments.len());
         for (i, value) in request.arguments.into_iter().enumerate() {

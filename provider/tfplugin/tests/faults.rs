@@ -31,7 +31,10 @@ fn a_failed_creation_leaves_nothing_or_a_tainted_resource() {
     assert_eq!(state["values"]["revision"], Json::Null);
     thing(&world, "");
     world.terraform.apply();
-    assert_eq!(world.log(), "register thing-1\nderegister thing-1\nregister thing-2\n");
+    assert_eq!(
+        world.log(),
+        "register thing-1\nderegister thing-1\nregister thing-2\n"
+    );
     world.terraform.assert_no_changes();
     let error = apply_fails(&world, "fail");
     assert!(error.contains("nothing was changed"), "{error}");
@@ -44,10 +47,16 @@ fn a_failed_creation_leaves_nothing_or_a_tainted_resource() {
 fn a_panic_is_an_error_and_the_provider_goes_on() {
     let world = World::reattached();
     let error = apply_fails(&world, "panic");
-    assert!(error.contains("The provider panicked: the wheels came off"), "{error}");
+    assert!(
+        error.contains("The provider panicked: the wheels came off"),
+        "{error}"
+    );
     assert_eq!(world.terraform.ok(&["state", "list"]).stdout, "");
     let error = apply_fails(&world, "panic in validate");
-    assert!(error.contains("The provider panicked: the validator fell over"), "{error}");
+    assert!(
+        error.contains("The provider panicked: the validator fell over"),
+        "{error}"
+    );
     // What was saved before the panic is not lost.
     apply_fails(&world, "panic late");
     assert_eq!(world.terraform.resource("toy_thing.a")["id"], "thing-1");
@@ -59,13 +68,25 @@ fn a_panic_is_an_error_and_the_provider_goes_on() {
 fn lies_are_called_by_name() {
     let world = World::reattached();
     for (act, text) in [
-        ("change the plan", "The plan changes a value that the configuration sets (attribute text)"),
-        ("set null", "The plan changes a value that the configuration sets (attribute text)"),
+        (
+            "change the plan",
+            "The plan changes a value that the configuration sets (attribute text)",
+        ),
+        (
+            "set null",
+            "The plan changes a value that the configuration sets (attribute text)",
+        ),
         ("forget", "The provider left revision unknown after apply"),
-        ("lie", "The result differs from what was planned (attribute text)"),
+        (
+            "lie",
+            "The result differs from what was planned (attribute text)",
+        ),
     ] {
         let error = apply_fails(&world, act);
-        assert!(error.contains("Bug in the provider") && error.contains(text), "{error}");
+        assert!(
+            error.contains("Bug in the provider") && error.contains(text),
+            "{error}"
+        );
         assert!(!error.contains("inconsistent result"), "{error}");
         world.terraform.run(&["apply", "-destroy", "-auto-approve"]);
     }
@@ -78,7 +99,10 @@ fn lies_are_called_by_name() {
     world.terraform.apply();
     world.config("resource \"toy_thing\" \"a\" {\n  name = \"a\"\n  act = \"change the plan\"\n}");
     let error = world.terraform.fails(&["plan"]);
-    assert!(error.contains("where the configuration has none (attribute text)"), "{error}");
+    assert!(
+        error.contains("where the configuration has none (attribute text)"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -23,17 +23,23 @@ fn apply_saved_plans_across_processes() {
     world.terraform.ok(&["apply", "p"]);
     assert_eq!(world.terraform.resource("toy_ami.a")["id"], "ami-2");
     world.terraform.destroy();
-    assert_eq!(entries(&world.sockets()), Vec::<String>::new(), "sockets are removed");
+    assert_eq!(
+        entries(&world.sockets()),
+        Vec::<String>::new(),
+        "sockets are removed"
+    );
 }
 
 #[test]
 fn installed_from_a_mirror() {
     let mut world = World::spawned();
     let mirror = tempfile::tempdir().unwrap();
-    let machine = std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64");
-    let dir = mirror
-        .path()
-        .join(format!("registry.terraform.io/acme/toy/1.2.3/linux_{machine}"));
+    let machine = std::env::consts::ARCH
+        .replace("x86_64", "amd64")
+        .replace("aarch64", "arm64");
+    let dir = mirror.path().join(format!(
+        "registry.terraform.io/acme/toy/1.2.3/linux_{machine}"
+    ));
     std::fs::create_dir_all(&dir).unwrap();
     let binary = dir.join("terraform-provider-toy_v1.2.3");
     std::fs::copy(env!("CARGO_BIN_EXE_fixture-provider"), binary).unwrap();
@@ -53,6 +59,34 @@ fn a_5_mb_configuration() {
     world.terraform.apply();
     world.terraform.assert_no_changes();
     assert_eq!(world.terraform.resource("toy_image.a")["size"], 5 << 20);
+}
+
+#[test]
+fn a_process_for_each_alias() {
+    let world = World::spawned();
+    let other = tempfile::tempdir().unwrap();
+    world.config(&format!(
+        r#"
+provider "toy" {{
+  alias = "other"
+  dir   = {:?}
+}}
+resource "toy_thing" "a" {{
+  count = 12
+  name  = "a${{count.index}}"
+}}
+resource "toy_thing" "b" {{
+  provider = toy.other
+  name     = "b"
+}}
+"#,
+        other.path().display().to_string()
+    ));
+    world.terraform.apply();
+    world.terraform.assert_no_changes();
+    assert_eq!(world.log().matches("register").count(), 12);
+    assert!(other.path().join("thing-1").exists());
+    world.terraform.destroy();
 }
 
 #[test]
@@ -101,7 +135,9 @@ fn no_orphan_is_left_when_terraform_is_killed() {
     until("the apply hangs", || world.log().contains("hanging"));
     child.kill().unwrap();
     child.wait().unwrap();
-    until("the provider has gone", || entries(&world.sockets()).is_empty());
+    until("the provider has gone", || {
+        entries(&world.sockets()).is_empty()
+    });
     assert!(world.log().contains("stopped: true"), "{}", world.log());
 }
 
@@ -110,8 +146,14 @@ fn a_panic_is_reported_as_a_crash() {
     let world = World::spawned();
     world.config("resource \"toy_thing\" \"a\" {\n  name = \"a\"\n  act = \"panic\"\n}");
     let error = world.terraform.fails(&["apply", "-auto-approve"]);
-    assert!(error.contains("The provider panicked: the wheels came off"), "{error}");
-    assert!(error.contains("panic: the wheels came off"), "Terraform's own report: {error}");
+    assert!(
+        error.contains("The provider panicked: the wheels came off"),
+        "{error}"
+    );
+    assert!(
+        error.contains("panic: the wheels came off"),
+        "Terraform's own report: {error}"
+    );
 }
 
 #[test]
@@ -119,10 +161,16 @@ fn logs_are_terraforms() {
     let mut world = World::spawned();
     world.config("resource \"toy_image\" \"a\" { config = \"a\" }");
     let log = world.sockets().with_file_name("log");
-    world.terraform.env("TF_LOG_PROVIDER", "INFO").env("TF_LOG_PATH", &log);
+    world
+        .terraform
+        .env("TF_LOG_PROVIDER", "INFO")
+        .env("TF_LOG_PATH", &log);
     world.terraform.apply();
     let text = std::fs::read_to_string(&log).unwrap();
-    let line = text.lines().find(|line| line.contains("configured")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("configured"))
+        .unwrap();
     assert!(line.contains("[INFO]"), "{line}");
     assert!(line.contains("version=1."), "{line}");
     assert!(line.contains("@module=") && line.contains("toy"), "{line}");
@@ -132,10 +180,16 @@ fn logs_are_terraforms() {
 fn not_started_by_terraform() {
     let run = |environment: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fixture-provider"));
-        command.envs(environment.iter().copied()).stdin(Stdio::null());
+        command
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null());
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.success(), text(&output.stdout), text(&output.stderr))
+        (
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
     };
     let (ok, stdout, _) = run(&[]);
     assert!(ok);
@@ -147,7 +201,10 @@ fn not_started_by_terraform() {
     let (ok, stdout, stderr) = run(&[cookie, ("PLUGIN_PROTOCOL_VERSIONS", "5")]);
     assert!(!ok);
     assert_eq!(stdout, "");
-    assert!(stderr.contains("speaks plugin protocol 5, this provider only 6"), "{stderr}");
+    assert!(
+        stderr.contains("speaks plugin protocol 5, this provider only 6"),
+        "{stderr}"
+    );
     let (ok, _, stderr) = run(&[cookie, ("PLUGIN_PROTOCOL_VERSIONS", "6")]);
     assert!(!ok);
     assert!(stderr.contains("PLUGIN_CLIENT_CERT is missing"), "{stderr}");

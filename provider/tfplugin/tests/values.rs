@@ -27,7 +27,10 @@ resource "toy_thing" "a" {
     world.terraform.apply();
     world.terraform.assert_no_changes();
     let state = world.terraform.resource("toy_thing.a");
-    assert_eq!(state["parts"]["left"], json!({"size": 1, "colour": "red", "serial": "serial-left"}));
+    assert_eq!(
+        state["parts"]["left"],
+        json!({"size": 1, "colour": "red", "serial": "serial-left"})
+    );
     assert_eq!(state["parts"]["right"]["colour"], "blue");
     assert_eq!(state["place"], "somewhere");
     assert_eq!(state["revision"], 1);
@@ -76,15 +79,27 @@ fn replacement_on_condition_and_by_the_resource() {
     };
     with("a", 5);
     world.terraform.ok(&["apply", "p"]);
-    assert_eq!(Terraform::planned(&with("a", 4), "toy_thing.a").0, Action::Update);
+    assert_eq!(
+        Terraform::planned(&with("a", 4), "toy_thing.a").0,
+        Action::Update
+    );
     let (action, change) = Terraform::planned(&with("a", 6), "toy_thing.a");
-    assert_eq!((action, &change["replace_paths"]), (Action::Replace, &json!([["size"]])));
+    assert_eq!(
+        (action, &change["replace_paths"]),
+        (Action::Replace, &json!([["size"]]))
+    );
     let (action, change) = Terraform::planned(&with("replace me", 5), "toy_thing.a");
-    assert_eq!((action, &change["replace_paths"]), (Action::Replace, &json!([["name"]])));
+    assert_eq!(
+        (action, &change["replace_paths"]),
+        (Action::Replace, &json!([["name"]]))
+    );
     world.terraform.ok(&["apply", "p"]);
     assert_eq!(world.terraform.resource("toy_thing.a")["id"], "thing-2");
     // What means the same is no change.
-    assert_eq!(Terraform::planned(&with("REPLACE me", 5), "toy_thing.a").0, Action::NoOp);
+    assert_eq!(
+        Terraform::planned(&with("REPLACE me", 5), "toy_thing.a").0,
+        Action::NoOp
+    );
 }
 
 #[test]
@@ -125,7 +140,7 @@ resource "toy_thing" "f" {
         "\"name\" is required",
         "on main.tf line 9, in resource \"toy_thing\" \"a\": 9: name = null",
         "The value must not be null.",
-        "\"size\" must be between 1 and 100, not 101",
+        "\"size\" must be between 1 and 100.",
         "Deprecated attribute",
         "Use `name`.",
         // In the value of `parts`, of which Terraform shows the first line.
@@ -150,7 +165,10 @@ fn wrong_types_are_terraforms_to_tell() {
     let world = World::reattached();
     world.config("resource \"toy_ami\" \"a\" { image = \"x\" }");
     let error = world.terraform.fails(&["validate"]);
-    assert!(error.contains("Inappropriate value for attribute \"image\""), "{error}");
+    assert!(
+        error.contains("Inappropriate value for attribute \"image\""),
+        "{error}"
+    );
     world.config("resource \"toy_ami\" \"a\" { image = { id = \"x\" } }");
     let error = world.terraform.fails(&["validate"]);
     assert!(error.contains("attribute \"spec\" is required"), "{error}");
@@ -166,7 +184,7 @@ fn one_text_or_several() {
     let with = |config: &str| {
         world.config(&format!(
             "resource \"terraform_data\" \"late\" {{ input = \"x\" }}\n\
-             resource \"toy_image\" \"a\" {{ config = {config} }}"
+             resource \"toy_image\" \"a\" {{\n  config = {config}\n}}"
         ));
         world.terraform.plan("p")
     };
@@ -184,7 +202,11 @@ fn one_text_or_several() {
         let (action, change) = Terraform::planned(&planned, "toy_image.a");
         // The same tuple, or list, once more is no change; one for the other is.
         let same = config.starts_with("concat") || config.starts_with("tolist");
-        assert_eq!(action, if same { Action::NoOp } else { Action::Update }, "{config}");
+        assert_eq!(
+            action,
+            if same { Action::NoOp } else { Action::Update },
+            "{config}"
+        );
         assert_eq!(change["after"]["id"], id, "{config}");
         world.terraform.ok(&["apply", "p"]);
         world.terraform.assert_no_changes();
@@ -226,7 +248,10 @@ output "null" { value = provider::toy::digest(null) == null }
     assert!(error.contains("document 2 is empty"), "{error}");
     world.config("output \"m\" { value = provider::toy::merge(\"-\", \"panic\") }");
     let error = world.terraform.fails(&["plan"]);
-    assert!(error.contains("the provider panicked: bad document"), "{error}");
+    assert!(
+        error.contains("the provider panicked: bad document"),
+        "{error}"
+    );
     world.config("output \"m\" { value = provider::toy::merge(\"-\", null) }");
     let error = world.terraform.fails(&["plan"]);
     assert!(error.contains("argument must not be null"), "{error}");
@@ -245,7 +270,10 @@ output "late" { value = data.toy_lookup.late.content }
 "#,
     );
     let planned = world.terraform.plan("p");
-    assert_eq!(Terraform::planned(&planned, "data.toy_lookup.late").0, Action::Read);
+    assert_eq!(
+        Terraform::planned(&planned, "data.toy_lookup.late").0,
+        Action::Read
+    );
     world.terraform.ok(&["apply", "p"]);
     assert_eq!(world.terraform.output("early"), "nothing");
     assert_eq!(world.terraform.output("late"), "");
@@ -279,10 +307,17 @@ resource "toy_thing" "a" {
     world.terraform.plan("p");
     world.terraform.ok(&["apply", "p"]);
     world.terraform.assert_no_changes();
-    assert!(world.log().contains("password of 7 letters"), "{}", world.log());
+    assert!(
+        world.log().contains("password of 7 letters"),
+        "{}",
+        world.log()
+    );
     let state = std::fs::read_to_string(world.terraform.dir().join("terraform.tfstate")).unwrap();
     assert!(!state.contains("hunter2"));
-    assert_eq!(world.terraform.resource("toy_thing.a")["password"], serde_json::Value::Null);
+    assert_eq!(
+        world.terraform.resource("toy_thing.a")["password"],
+        serde_json::Value::Null
+    );
 }
 
 #[test]
@@ -305,9 +340,14 @@ resource "toy_image" "a" {{ config = "a" }}
     ));
     world.terraform.apply();
     world.terraform.assert_no_changes();
-    world.whole_config("provider \"toy\" { style = \"odd\" }\nresource \"toy_image\" \"a\" { config = \"a\" }");
+    world.whole_config(
+        "provider \"toy\" { style = \"odd\" }\nresource \"toy_image\" \"a\" { config = \"a\" }",
+    );
     let error = world.terraform.fails(&["validate"]);
-    assert!(error.contains("must be one of \"plain\", \"fancy\", not \"odd\""), "{error}");
+    assert!(
+        error.contains("must be one of \"plain\", \"fancy\"."),
+        "{error}"
+    );
 }
 
 #[test]
@@ -319,8 +359,65 @@ fn warnings_once_and_folded() {
     );
     let output = world.terraform.ok(&["plan"]).flowed();
     assert_eq!(output.matches("Unpinned references").count(), 1, "{output}");
-    assert!(output.contains("and one more similar warning elsewhere"), "{output}");
+    assert!(
+        output.contains("and one more similar warning elsewhere"),
+        "{output}"
+    );
     world.terraform.apply();
     let output = world.terraform.ok(&["plan"]).flowed();
     assert!(!output.contains("Unpinned references"), "{output}");
+}
+
+#[test]
+fn a_state_of_an_older_version() {
+    let world = World::reattached();
+    world.config("resource \"toy_thing\" \"a\" { name = \"a\" }");
+    world.terraform.apply();
+    let path = world.terraform.dir().join("terraform.tfstate");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let instance = &mut state["resources"][0]["instances"][0];
+    instance["schema_version"] = json!(1);
+    let attributes = instance["attributes"].as_object_mut().unwrap();
+    let name = attributes.remove("name").unwrap();
+    attributes.insert("label".to_owned(), name);
+    attributes.insert("no_more".to_owned(), json!({"a": [1]}));
+    attributes.remove("bag");
+    attributes.insert("password".to_owned(), json!("stored by an old client"));
+    std::fs::write(&path, state.to_string()).unwrap();
+    world.terraform.assert_no_changes();
+    let (action, change) = Terraform::planned(&world.terraform.plan("p"), "toy_thing.a");
+    assert_eq!(action, Action::NoOp, "{change}");
+    let shown = change["before"]["password"].clone();
+    assert_eq!(shown, serde_json::Value::Null);
+}
+
+#[test]
+fn the_schema_as_terraform_reads_it() {
+    let world = World::reattached();
+    world.config("");
+    let text = world.terraform.ok(&["providers", "schema", "-json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let toy = &json["provider_schemas"][common::ADDRESS];
+    let thing = &toy["resource_schemas"]["toy_thing"];
+    assert_eq!(thing["version"], 2);
+    let attributes = &thing["block"]["attributes"];
+    assert_eq!(attributes["name"]["required"], true);
+    assert_eq!(attributes["name"]["description_kind"], "markdown");
+    assert_eq!(attributes["title"]["deprecated"], true);
+    assert_eq!(attributes["password"]["write_only"], true);
+    assert_eq!(attributes["bag"]["type"], json!(["set", "string"]));
+    assert_eq!(attributes["parts"]["nested_type"]["nesting_mode"], "map");
+    let colour = &attributes["parts"]["nested_type"]["attributes"]["colour"];
+    assert_eq!(
+        (&colour["optional"], &colour["computed"]),
+        (&json!(true), &json!(true))
+    );
+    let token = &toy["provider"]["block"]["attributes"]["token"];
+    assert_eq!(token["sensitive"], true);
+    let style = &toy["provider"]["block"]["attributes"]["style"];
+    assert_eq!(style["computed"], serde_json::Value::Null);
+    let merge = &toy["functions"]["merge"];
+    assert_eq!(merge["variadic_parameter"]["name"], "docs");
+    assert_eq!(merge["return_type"], "string");
 }

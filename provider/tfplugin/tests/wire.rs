@@ -1,10 +1,16 @@
 //! Calls that Terraform 1.11 doesn't make, over the wire.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use prost::Message;
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
 use tfplugin::testing::Reattach;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -49,9 +55,7 @@ struct Map {
     entries: std::collections::BTreeMap<String, Vec<u8>>,
 }
 
-async fn connect(server: &Reattach) -> Channel {
-    let json: serde_json::Value = serde_json::from_str(&server.environment()).unwrap();
-    let path = json[common::ADDRESS]["Addr"]["String"].as_str().unwrap().to_owned();
+async fn connect(path: String) -> Channel {
     let connector = tower::service_fn(move |_| {
         let path = path.clone();
         async move {
@@ -73,7 +77,9 @@ async fn call<R: Message + Default + 'static>(
     grpc.ready().await.unwrap();
     let codec = ProstCodec::<Empty, R>::default();
     let path = http::uri::PathAndQuery::from_static(path);
-    let response = grpc.unary(tonic::Request::new(Empty {}), path, codec).await?;
+    let response = grpc
+        .unary(tonic::Request::new(Empty {}), path, codec)
+        .await?;
     Ok(response.into_inner())
 }
 
@@ -86,19 +92,29 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 fn calls_of_other_clients() {
     let server = Reattach::start(common::ADDRESS, common::toy::Toy);
     run(async {
-        let channel = connect(&server).await;
-        let metadata: Metadata = call(&channel, "/tfplugin6.Provider/GetMetadata").await.unwrap();
+        let json: serde_json::Value = serde_json::from_str(&server.environment()).unwrap();
+        let path = json[common::ADDRESS]["Addr"]["String"].as_str().unwrap();
+        let channel = connect(path.to_owned()).await;
+        let metadata: Metadata = call(&channel, "/tfplugin6.Provider/GetMetadata")
+            .await
+            .unwrap();
         let names = |all: &[Name]| all.iter().map(|n| n.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&metadata.resources), ["toy_ami", "toy_image", "toy_thing"]);
+        assert_eq!(
+            names(&metadata.resources),
+            ["toy_ami", "toy_image", "toy_thing"]
+        );
         assert_eq!(names(&metadata.data_sources), ["toy_lookup"]);
         assert_eq!(names(&metadata.functions), ["digest", "merge"]);
         let capabilities = metadata.capabilities.unwrap();
         assert!(capabilities.plan_destroy && capabilities.schema_optional && !capabilities.moves);
         // OpenTofu asks for functions apart from the schema.
-        let functions: Map = call(&channel, "/tfplugin6.Provider/GetFunctions").await.unwrap();
+        let functions: Map = call(&channel, "/tfplugin6.Provider/GetFunctions")
+            .await
+            .unwrap();
         assert!(functions.entries.keys().eq(["digest", "merge"]));
-        let identities: Map =
-            call(&channel, "/tfplugin6.Provider/GetResourceIdentitySchemas").await.unwrap();
+        let identities: Map = call(&channel, "/tfplugin6.Provider/GetResourceIdentitySchemas")
+            .await
+            .unwrap();
         assert!(identities.entries.is_empty());
         for path in [
             "/tfplugin6.Provider/MoveResourceState",
@@ -117,11 +133,15 @@ fn calls_of_other_clients() {
     });
 }
 
-/// Starts the plugin as Terraform does, without TLS, and says farewell.
-#[test]
-fn two_seconds_after_the_farewell_it_is_gone() {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
+/// A plugin, started as Terraform does, but without TLS.
+struct Plugin {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    socket: String,
+    dir: TempDir,
+}
+
+fn plugin() -> Plugin {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_fixture-provider"))
         .env(
@@ -140,56 +160,58 @@ fn two_seconds_after_the_farewell_it_is_gone() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();
     let parts: Vec<&str> = line.trim_end().split('|').collect();
-    assert_eq!((parts[0], parts[1], parts[2], parts[4]), ("1", "6", "unix", "grpc"));
-    let path = parts[3].to_owned();
+    assert_eq!(
+        (parts[0], parts[1], parts[2], parts[4]),
+        ("1", "6", "unix", "grpc")
+    );
+    let socket = parts[3].to_owned();
+    Plugin {
+        child,
+        stdout,
+        socket,
+        dir,
+    }
+}
+
+impl Plugin {
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends well, leaves nothing behind, and has said no more on standard output.
+    fn ends_tidily(&mut self) {
+        assert!(self.child.wait().unwrap().success());
+        assert!(common::entries(self.dir.path()).is_empty());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+    }
+}
+
+#[test]
+fn two_seconds_after_the_farewell_it_is_gone() {
+    let mut plugin = plugin();
     // SIGINT is Terraform's to interpret.
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let start = run(async move {
-        let connector = tower::service_fn(move |_| {
-            let path = path.clone();
-            async move {
-                let stream = UnixStream::connect(path).await?;
-                Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(stream))
-            }
-        });
-        let endpoint = Endpoint::from_static("http://localhost");
-        let channel = endpoint.connect_with_connector(connector).await.unwrap();
-        let start = Instant::now();
-        // The connection stays open.
-        call::<Empty>(&channel, "/plugin.GRPCController/Shutdown").await.unwrap();
-        std::mem::forget(channel);
-        start
-    });
-    assert!(child.wait().unwrap().success());
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    assert!(common::entries(dir.path()).is_empty());
-    let mut rest = String::new();
-    std::io::Read::read_to_string(&mut stdout, &mut rest).unwrap();
-    assert_eq!(rest, "", "one line on standard output");
+    plugin.signal(Signal::INT);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // The connection stays open.
+    let channel = runtime.block_on(connect(plugin.socket.clone()));
+    let start = Instant::now();
+    let farewell = call::<Empty>(&channel, "/plugin.GRPCController/Shutdown");
+    runtime.block_on(farewell).unwrap();
+    plugin.ends_tidily();
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(channel);
 }
 
 #[test]
 fn sigterm_ends_it_tidily() {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
-    let dir = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fixture-provider"))
-        .env(
-            "TF_PLUGIN_MAGIC_COOKIE",
-            "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
-        )
-        .env("TF_DISABLE_PLUGIN_TLS", "1")
-        .env_remove("PLUGIN_CLIENT_CERT")
-        .env("TMPDIR", dir.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(common::entries(dir.path()).len(), 1);
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(child.wait().unwrap().success());
-    assert!(common::entries(dir.path()).is_empty());
+    let mut plugin = plugin();
+    assert_eq!(common::entries(plugin.dir.path()).len(), 1);
+    plugin.signal(Signal::TERM);
+    plugin.ends_tidily();
 }

@@ -123,18 +123,20 @@ impl Links {
         for (from, mut node) in to_move {
             let to = moved(&from).unwrap_or_default();
             retarget(&mut node.kind, &moved);
+            let collision = |path: &[u8]| {
+                let name = from.split(|byte| *byte == b'/').next().unwrap_or_default();
+                let path = path::show(path);
+                Err((path::show(name), LinkError::Collision { path }))
+            };
             match placed.get(&to) {
                 Some(there) if there.kind == Kind::Dir && node.kind == Kind::Dir => continue,
-                Some(_) => {
-                    let name = path::show(from.split(|b| *b == b'/').next().unwrap_or_default());
-                    return Err((
-                        name,
-                        LinkError::Collision {
-                            path: path::show(&to),
-                        },
-                    ));
-                }
+                Some(_) => return collision(&to),
                 None => {}
+            }
+            let is_in_the_way =
+                |path: &&[u8]| placed.get(*path).is_some_and(|node| node.kind != Kind::Dir);
+            if let Some(path) = path::parents(&to).find(is_in_the_way) {
+                return collision(path);
             }
             if above == Above::Make {
                 nodes::add_parents(&mut placed, &to);
@@ -316,6 +318,10 @@ mod tests {
         let merged = links(&[("lib", "usr/lib")]);
         let placed = merged.place(both("usr/lib/y"), Above::Make).unwrap();
         assert_eq!(placed[b"usr/lib".as_slice()].mode, 0o711);
+        let below_a_file = links(&[("lib", "z/lib")])
+            .place(modules(), Above::Make)
+            .unwrap_err();
+        assert_eq!(below_a_file.1, LinkError::Collision { path: "z".into() });
         let (_, reason) = merged.place(both("usr/lib/x"), Above::Make).unwrap_err();
         assert_eq!(
             reason,
@@ -323,5 +329,21 @@ mod tests {
                 path: "usr/lib/x".into()
             }
         );
+    }
+
+    proptest::proptest! {
+        /// Whatever the links say, what is placed stays inside, and no entry is lost.
+        #[test]
+        fn nothing_leaves_the_root(
+            targets in proptest::collection::vec("(/|\\.|\\.\\./|[a-c]/|lib|usr){0,5}", 3),
+            name in proptest::sample::select(vec!["a", "b", "usr"]),
+        ) {
+            let all = links(&[("lib", &targets[0]), (name, &targets[1]), ("c", &targets[2])]);
+            if let Ok(placed) = all.place(modules(), Above::Make) {
+                assert!(placed.keys().all(|path| path::clean(path).as_ref() == Ok(path)));
+                let files = placed.values().filter(|node| node.kind != Kind::Dir).count();
+                assert_eq!(files, 3);
+            }
+        }
     }
 }

@@ -90,6 +90,8 @@ fn fix_up(image: &mut Tree, resolver: Resolver) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{Entry, names, text, tree};
     use super::*;
 
@@ -224,5 +226,76 @@ mod tests {
             placed[&b"containers/services/web/lower/b"[..]].kind,
             Kind::HardLink(b"containers/services/web/lower/a".to_vec())
         );
+    }
+
+    /// Paths of few short names, so that they collide: files, directories, links.
+    fn any_tree() -> impl Strategy<Value = Tree> {
+        let name =
+            prop::sample::select(vec!["dev", "etc", "pts", "hosts", "hostname", "mtab", "x"]);
+        let path = prop::collection::vec(name, 1..4).prop_map(|parts| parts.join("/"));
+        let entry = prop_oneof![
+            Just(Entry::Dir(0o700)),
+            Just(Entry::File("data")),
+            Just(Entry::Link("/x")),
+            Just(Entry::Hard("")),
+        ];
+        prop::collection::vec((path, entry), 0..24).prop_map(|entries| {
+            let mut tree = Tree::new();
+            for (path, entry) in entries {
+                let parents: Vec<Vec<u8>> =
+                    path::parents(path.as_bytes()).map(<[u8]>::to_vec).collect();
+                for parent in parents {
+                    if tree
+                        .get(&parent)
+                        .is_none_or(|node: &nodeimage_images::Node| node.kind != Kind::Dir)
+                    {
+                        edit::put(&mut tree, &parent, nodes::dir());
+                    }
+                }
+                let mut node = super::super::testing::tree(&[(&path, entry)])
+                    .remove(path.as_bytes())
+                    .unwrap();
+                if let Kind::HardLink(target) = &mut node.kind {
+                    let file = |(other, node): (&Vec<u8>, &nodeimage_images::Node)| {
+                        let apart = *other != path.as_bytes()
+                            && !other.starts_with(format!("{path}/").as_bytes());
+                        (apart && matches!(node.kind, Kind::File(_))).then(|| other.clone())
+                    };
+                    let Some(found) = tree.iter().find_map(file) else {
+                        continue;
+                    };
+                    *target = found;
+                }
+                edit::put(&mut tree, path.as_bytes(), node);
+            }
+            tree
+        })
+    }
+
+    fn assert_sound(tree: &Tree) {
+        for (path, node) in tree {
+            for parent in path::parents(path) {
+                assert_eq!(
+                    tree.get(parent).map(|node| &node.kind),
+                    Some(&Kind::Dir),
+                    "{path:?}"
+                );
+            }
+            if let Kind::HardLink(target) = &node.kind {
+                let target = tree.get(target).map(|node| &node.kind);
+                assert!(matches!(target, Some(Kind::File(_))), "{path:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sound_tree_stays_sound_and_placing_twice_changes_nothing(tree in any_tree()) {
+            assert_sound(&tree);
+            let root = place(tree.clone(), "", Resolver::Symlink);
+            assert_sound(&root);
+            assert_sound(&place(tree, "containers/services/x/lower", Resolver::File));
+            prop_assert_eq!(place(root.clone(), "", Resolver::Symlink), root);
+        }
     }
 }

@@ -11,8 +11,8 @@ use super::{Error, ImageFacts, Inputs, Links, Resolver, RootFacts, files, kernel
 /// The components of the spec's root file system, in order: a later one wins.
 ///
 /// No layer is read, and nothing is made but the small generated files. References in the spec are
-/// expanded and `source` files inlined. `own_init`: the first init image is ours, which mounts
-/// volumes without `tmp` read-only.
+/// expanded and `source` files inlined. `own_init`: the machine's init is ours, which mounts volumes
+/// without `tmp` read-only; LinuxKit's can't.
 pub fn plan(spec: &Spec, images: &dyn ImageFacts, own_init: bool) -> Result<Vec<Component>, Error> {
     let mut components = Vec::new();
     let roots = roots(spec, images)?;

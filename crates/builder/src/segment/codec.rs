@@ -53,7 +53,10 @@ impl Codec {
             }
             Self::Gzip => {
                 // GzEncoder::new writes a header without name and time.
-                Encoder::Gzip(Pieces::new(GzEncoder::new(out, Compression::new(GZIP_LEVEL))))
+                Encoder::Gzip(Pieces::new(GzEncoder::new(
+                    out,
+                    Compression::new(GZIP_LEVEL),
+                )))
             }
             Self::None => Encoder::None(out),
         })
@@ -115,7 +118,10 @@ pub struct Pieces<W: Write> {
 
 impl<W: Write> Pieces<W> {
     fn new(out: W) -> Self {
-        Self { out, buffer: Vec::with_capacity(PIECE) }
+        Self {
+            out,
+            buffer: Vec::with_capacity(PIECE),
+        }
     }
 
     fn finish(mut self) -> io::Result<W> {
@@ -153,7 +159,11 @@ mod tests {
         (0..700_000u32)
             .map(|at| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                if at % 3 == 0 { (state >> 24) as u8 } else { (at >> 8) as u8 }
+                if at % 3 == 0 {
+                    (state >> 24) as u8
+                } else {
+                    (at >> 8) as u8
+                }
             })
             .collect()
     }
@@ -183,7 +193,9 @@ mod tests {
         assert_eq!(zstd::decode_all(&zstd[..]).unwrap(), bytes);
         let gzip = compress(Codec::Gzip, &bytes, 4096);
         let mut back = Vec::new();
-        flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut back).unwrap();
+        flate2::read::GzDecoder::new(&gzip[..])
+            .read_to_end(&mut back)
+            .unwrap();
         assert_eq!(back, bytes);
     }
 

@@ -109,9 +109,20 @@ impl Links {
     fn of(tree: &Tree) -> Result<Self, SegmentError> {
         let mut groups: BTreeMap<Vec<u8>, (Vec<u8>, u32)> = BTreeMap::new();
         for (path, node) in tree {
-            let Kind::HardLink(target) = &node.kind else { continue };
-            if !matches!(tree.get(target), Some(Node { kind: Kind::File(_), .. })) {
-                return Err(SegmentError::DanglingLink { path: lossy(path), target: lossy(target) });
+            let Kind::HardLink(target) = &node.kind else {
+                continue;
+            };
+            if !matches!(
+                tree.get(target),
+                Some(Node {
+                    kind: Kind::File(_),
+                    ..
+                })
+            ) {
+                return Err(SegmentError::DanglingLink {
+                    path: lossy(path),
+                    target: lossy(target),
+                });
             }
             let first = if path < target { path } else { target };
             groups
@@ -128,7 +139,9 @@ impl Links {
     }
 
     fn carries(&self, target: &[u8], path: &[u8]) -> bool {
-        self.groups.get(target).is_none_or(|(first, _)| first == path)
+        self.groups
+            .get(target)
+            .is_none_or(|(first, _)| first == path)
     }
 
     fn names(&self, target: &[u8]) -> u32 {
@@ -153,7 +166,11 @@ struct Times {
 impl From<&Node> for Times {
     fn from(node: &Node) -> Self {
         let mtime = u32::try_from(node.mtime.max(0)).unwrap_or(u32::MAX);
-        Self { uid: node.uid, gid: node.gid, mtime }
+        Self {
+            uid: node.uid,
+            gid: node.gid,
+            mtime,
+        }
     }
 }
 
@@ -179,8 +196,10 @@ impl Writer<'_> {
             self.ino += 1;
             self.ino
         });
-        let len = u32::try_from(len)
-            .map_err(|_| SegmentError::FileTooLarge { path: lossy(path), len })?;
+        let len = u32::try_from(len).map_err(|_| SegmentError::FileTooLarge {
+            path: lossy(path),
+            len,
+        })?;
         let mode = kind | (node.mode & 0o7777);
         self.header(ino, mode, &Times::from(node), nlink, device, len, path)
     }
@@ -197,8 +216,15 @@ impl Writer<'_> {
             Kind::HardLink(target) => target.as_slice(),
             _ => path,
         };
-        let Some(Node { kind: Kind::File(data), .. }) = tree.get(target) else {
-            return Err(SegmentError::DanglingLink { path: lossy(path), target: lossy(target) });
+        let Some(Node {
+            kind: Kind::File(data),
+            ..
+        }) = tree.get(target)
+        else {
+            return Err(SegmentError::DanglingLink {
+                path: lossy(path),
+                target: lossy(target),
+            });
         };
         let owner = tree.get(target).unwrap_or(node);
         let names = links.names(target);
@@ -276,12 +302,21 @@ impl Source {
             Data::Bytes(bytes) => return write(bytes),
             Data::Stored { file, offset, len } => (file, *offset, *len),
         };
-        let error = |source| SegmentError::Read { path: stored.path.clone(), source };
-        if self.open.as_ref().is_none_or(|(open, _)| !Arc::ptr_eq(open, stored)) {
+        let error = |source| SegmentError::Read {
+            path: stored.path.clone(),
+            source,
+        };
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|(open, _)| !Arc::ptr_eq(open, stored))
+        {
             let file = File::open(&stored.path).map_err(error)?;
             self.open = Some((Arc::clone(stored), file));
         }
-        let Some((_, file)) = &mut self.open else { return Ok(()) };
+        let Some((_, file)) = &mut self.open else {
+            return Ok(());
+        };
         file.seek(SeekFrom::Start(offset)).map_err(error)?;
         self.buffer.resize(256 * 1024, 0);
         let mut left = len;
@@ -305,7 +340,14 @@ mod tests {
     use super::*;
 
     fn node(kind: Kind, mode: u32) -> Node {
-        Node { kind, mode, uid: 7, gid: 8, mtime: 1_492_533_000, xattrs: BTreeMap::new() }
+        Node {
+            kind,
+            mode,
+            uid: 7,
+            gid: 8,
+            mtime: 1_492_533_000,
+            xattrs: BTreeMap::new(),
+        }
     }
 
     fn sample() -> Tree {
@@ -313,12 +355,24 @@ mod tests {
         Tree::from([
             (b"".to_vec(), node(Kind::Dir, 0o755)),
             (b"dev".to_vec(), node(Kind::Dir, 0o755)),
-            (b"dev/null".to_vec(), node(Kind::Char { major: 1, minor: 3 }, 0o666)),
-            (b"a-link".to_vec(), node(Kind::HardLink(b"file".to_vec()), 0o644)),
+            (
+                b"dev/null".to_vec(),
+                node(Kind::Char { major: 1, minor: 3 }, 0o666),
+            ),
+            (
+                b"a-link".to_vec(),
+                node(Kind::HardLink(b"file".to_vec()), 0o644),
+            ),
             (b"file".to_vec(), node(file("hello"), 0o4755)),
             (b"empty".to_vec(), node(file(""), 0o600)),
-            (b"sym".to_vec(), node(Kind::Symlink(b"file".to_vec()), 0o777)),
-            (b"z-link".to_vec(), node(Kind::HardLink(b"file".to_vec()), 0o644)),
+            (
+                b"sym".to_vec(),
+                node(Kind::Symlink(b"file".to_vec()), 0o777),
+            ),
+            (
+                b"z-link".to_vec(),
+                node(Kind::HardLink(b"file".to_vec()), 0o644),
+            ),
             (b"pipe".to_vec(), node(Kind::Fifo, 0o600)),
         ])
     }
@@ -349,10 +403,15 @@ mod tests {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         let listing = String::from_utf8(output.stdout).unwrap();
-        let fields: Vec<Vec<&str>> =
-            listing.lines().map(|line| line.split_whitespace().collect()).collect();
+        let fields: Vec<Vec<&str>> = listing
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
         let row = |name: &str| {
-            fields.iter().find(|row| row.contains(&name)).unwrap_or_else(|| panic!("no {name}"))
+            fields
+                .iter()
+                .find(|row| row.contains(&name))
+                .unwrap_or_else(|| panic!("no {name}"))
         };
         assert_eq!(row("file")[..4], ["-rwsr-xr-x", "3", "7", "8"]);
         assert_eq!(row("a-link")[..2], ["-rwsr-xr-x", "3"]);
@@ -367,13 +426,24 @@ mod tests {
     #[test]
     fn a_link_to_nothing_is_refused() {
         let tree = Tree::from([(b"l".to_vec(), node(Kind::HardLink(b"gone".to_vec()), 0o644))]);
-        assert!(matches!(archive_len(&tree), Err(SegmentError::DanglingLink { .. })));
+        assert!(matches!(
+            archive_len(&tree),
+            Err(SegmentError::DanglingLink { .. })
+        ));
     }
 
     #[test]
     fn four_gib_do_not_fit() {
-        let stored = Arc::new(StoredFile { path: "/none".into(), len: 1 << 32, block_hashes: vec![] });
-        let data = Data::Stored { file: stored, offset: 0, len: 1 << 32 };
+        let stored = Arc::new(StoredFile {
+            path: "/none".into(),
+            len: 1 << 32,
+            block_hashes: vec![],
+        });
+        let data = Data::Stored {
+            file: stored,
+            offset: 0,
+            len: 1 << 32,
+        };
         let tree = Tree::from([(b"big".to_vec(), node(Kind::File(data), 0o644))]);
         let error = write(&tree, &mut io::sink()).unwrap_err();
         assert!(error.to_string().contains("4 GiB"), "{error}");

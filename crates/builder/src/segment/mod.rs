@@ -36,7 +36,9 @@ pub enum SegmentError {
         len: u64,
     },
     /// A hard link without its file.
-    #[error("hard link `{path}` leads to `{target}`, which is no regular file of the same component")]
+    #[error(
+        "hard link `{path}` leads to `{target}`, which is no regular file of the same component"
+    )]
     DanglingLink {
         /// The link.
         path: String,
@@ -76,15 +78,20 @@ pub fn make(tree: &Tree, codec: Codec, out: impl Write) -> Result<SegmentFacts, 
     let mut encoder = codec.encoder(out, unpacked).map_err(SegmentError::Write)?;
     write_cpio(tree, &mut encoder)?;
     encoder.finish().map_err(SegmentError::Write)?;
-    Ok(SegmentFacts { unpacked, xattrs: xattrs_of(tree) })
+    Ok(SegmentFacts {
+        unpacked,
+        xattrs: xattrs_of(tree),
+    })
 }
 
 fn xattrs_of(tree: &Tree) -> Xattrs {
     tree.iter()
         .filter(|(_, node)| !node.xattrs.is_empty() && !matches!(node.kind, Kind::HardLink(_)))
         .map(|(path, node)| {
-            let attributes =
-                node.xattrs.iter().map(|(name, value)| (hex::encode(name), hex::encode(value)));
+            let attributes = node
+                .xattrs
+                .iter()
+                .map(|(name, value)| (hex::encode(name), hex::encode(value)));
             (hex::encode(path), attributes.collect())
         })
         .collect()
@@ -93,7 +100,9 @@ fn xattrs_of(tree: &Tree) -> Xattrs {
 /// Encodes attributes as `/etc/nodeimage/xattrs`: magic `NIXATTR1`, then per path its length (u32,
 /// little-endian), the path, the number of attributes, and per attribute name and value, each
 /// behind its length.
-pub fn encode_xattrs<'a>(all: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, String>)>) -> Vec<u8> {
+pub fn encode_xattrs<'a>(
+    all: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, String>)>,
+) -> Vec<u8> {
     fn put(out: &mut Vec<u8>, hexed: &str) {
         let bytes = hex::decode(hexed).unwrap_or_default();
         out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -127,7 +136,8 @@ mod tests {
             mtime: 0,
             xattrs: BTreeMap::new(),
         };
-        node.xattrs.insert(b"security.capability".to_vec(), vec![1, 0, 0, 2]);
+        node.xattrs
+            .insert(b"security.capability".to_vec(), vec![1, 0, 0, 2]);
         let tree = Tree::from([(b"bin/ping".to_vec(), node)]);
         let facts = make(&tree, Codec::Zstd, io::sink()).unwrap();
         let encoded = encode_xattrs(facts.xattrs.iter().map(|(p, a)| (p.as_str(), a)));

@@ -184,7 +184,8 @@ fn unknown(path: &Path, name: &str, value: &str, right: &str) -> Error {
     )
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+/// Reads a JSON file; `None` when there is none.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let what = || format!("read {}", path.display());
     let file = match File::open(path) {
         Ok(file) => file,

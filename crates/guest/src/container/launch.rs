@@ -19,7 +19,6 @@ pub(crate) fn launch(
     notify: OnExit,
 ) -> Result<i32> {
     let runtime = machine.runtime()?;
-    // A container of this name may be left from a run that failed.
     let result = runtime
         .create(&machine.reaper, bundle, output)
         .and_then(|created| {

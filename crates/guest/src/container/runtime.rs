@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::bundle::Bundle;
 use super::output::Output;
+use super::version;
 use crate::cmdline::Cmdline;
 use crate::error::{Doing, Error, Result};
 use crate::machine::RUN;
@@ -21,6 +22,8 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 #[derive(Debug)]
 pub(crate) struct Runtime {
     program: PathBuf,
+    /// It may know OCI 1.0 only: see [`version`].
+    crun: bool,
     /// `linuxkit.runc_debug=1`.
     debug: bool,
     /// / is rootfs, which `pivot_root` cannot leave.
@@ -54,6 +57,7 @@ impl Runtime {
                     .to_owned(),
             })?;
         Ok(Self {
+            crun: program.ends_with("crun"),
             program,
             debug: cmdline.flag("linuxkit.runc_debug"),
             no_pivot,
@@ -67,8 +71,15 @@ impl Runtime {
         bundle: &Bundle,
         output: &Output,
     ) -> Result<Created> {
-        let pid_file = Path::new(RUN).join(format!("{}.pid", bundle.name));
+        let folder = Path::new(RUN).join("containers");
+        std::fs::create_dir_all(&folder).doing(|| format!("make {}", folder.display()))?;
+        let pid_file = folder.join(format!("{}.pid", bundle.name));
         let mut command = self.command("create");
+        if self.crun {
+            let config = folder.join(format!("{}.json", bundle.name));
+            version::rewrite(&bundle.path.join("config.json"), &config)?;
+            command.arg("--config").arg(config);
+        }
         command.arg("--bundle").arg(&bundle.path);
         command.arg("--pid-file").arg(&pid_file);
         if self.no_pivot {

@@ -10,17 +10,21 @@
 //! username = "ci"
 //! password_env = "ACME_TOKEN"                 # or password_file
 //! ca_file = "acme.pem"
-//! plain_http = false
+//!
+//! [registries."localhost:5000"]
+//! plain_http = true                           # on this machine only
 //!
 //! [limits]
 //! layer_bytes = 68719476736                   # also layer_ratio, entries, name_bytes
 //! ```
 
 mod error;
+mod login;
 mod parse;
 mod value;
 
 pub use error::{ConfigError, Fault};
+pub use login::LoginError;
 
 use std::collections::BTreeMap;
 use std::fmt;

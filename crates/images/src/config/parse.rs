@@ -91,7 +91,10 @@ fn source(text: &str, base: &Path) -> Result<Source, &'static str> {
         return path(file).map(Source::DockerArchive);
     }
     if text.starts_with("http://") {
-        return Err("is http; write the host alone and plain_http = true in [registries]");
+        return Err(
+            "is http; write the host alone, and plain_http = true in [registries] if it is \
+                    on this machine",
+        );
     }
     let mirror = text
         .strip_prefix("https://")
@@ -117,6 +120,18 @@ fn is_host(host: &str) -> bool {
     let numeric = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
     let named = name == "localhost" || name.contains('.') || name.starts_with('[');
     !name.is_empty() && port.is_none_or(numeric) && (named || port.is_some())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let local = |name: &str| {
+        name.parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+    };
+    name == "localhost"
+        || local(name)
+        || local(host.trim_matches(['[', ']']))
+        || local(name.trim_matches(['[', ']']))
 }
 
 fn registries(
@@ -177,6 +192,11 @@ fn registry(
             }
             "plain_http" => {
                 registry.plain_http = reader.bool(name, value).unwrap_or_default();
+                if registry.plain_http && !is_loopback(host) {
+                    let why = "plain_http is for registries on this machine; give others a \
+                               certificate and name it in ca_file";
+                    reader.fault(value.span(), why);
+                }
                 None
             }
             "password" => {

@@ -123,6 +123,25 @@ fn broken_toml_names_its_line() {
     assert!(error.contains("toml:2: "), "{error}");
     let error = parse("[sources]\n\"a.b\" = \"oci:x\"\n\"a.b\" = \"oci:y\"\n").unwrap_err();
     assert!(error.contains("toml:3: "), "{error}");
+    let http = |host: &str| parse(&format!("[registries.\"{host}\"]\nplain_http = true\n"));
+    for local in [
+        "localhost",
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "127.9.9.9",
+        "[::1]:5000",
+        "[::1]",
+    ] {
+        assert!(http(local).is_ok(), "{local}");
+    }
+    for far in [
+        "a.example",
+        "localhost.a.example:5000",
+        "10.0.0.1:5000",
+        "[fe80::1]",
+    ] {
+        assert!(http(far).unwrap_err().contains("ca_file"), "{far}");
+    }
     let both = "[registries.\"a.b\"]\npassword_env = \"A\"\npassword_file = \"b\"\n";
     assert!(parse(both).unwrap_err().contains("both"));
 }

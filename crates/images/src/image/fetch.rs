@@ -133,6 +133,8 @@ impl Images {
                 Ok(())
             });
         made.map_err(|failure| match failure {
+            // A source that is told to stop as well has an error of its own.
+            _ if self.progress.cancelled() => layer_error(image, number, LayerProblem::Cancelled),
             Failure::Layer(problem) => layer_error(image, number, problem),
             Failure::Sources(errors) => {
                 let what = format!("layer {} ({})", number + 1, layer.digest);

@@ -104,10 +104,6 @@ impl Sources {
                 Err(error) => errors.push(error),
             }
         }
-        // What is merely not there is of no interest beside a real failure.
-        if errors.iter().any(|error| !error.is_not_found()) {
-            errors.retain(|error| !error.is_not_found());
-        }
         Err(errors)
     }
 

@@ -7,6 +7,7 @@ mod error;
 mod layout;
 mod lookup;
 mod name;
+mod registry;
 
 pub use error::{SourceError, SourceErrorKind};
 

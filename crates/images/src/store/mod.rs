@@ -145,7 +145,8 @@ impl Store {
     /// The entry under `key`, made by `build` when it is not there. Of all threads and processes
     /// that want it at the same time one builds; the others wait and take what it made, or build
     /// it themselves when it failed. When `build` fails nothing stays behind. The data of an entry
-    /// that stands is not read: call [`Store::get_sound`] before where that matters.
+    /// that stands is not read: call [`Store::get_sound`] before where that matters. `build` must
+    /// not ask for the key it builds.
     pub fn once<E: From<StoreError>>(
         &self,
         bucket: Bucket,

@@ -28,7 +28,7 @@ impl Extended {
         !self.seen
     }
 
-    /// Takes one extended header. A PAX record wins over a GNU one, the last of a kind over others.
+    /// Takes one extended header; of several that say the same thing the last wins.
     pub(super) fn add(&mut self, fields: &Fields, body: Vec<u8>) -> Result<(), TarError> {
         self.seen = true;
         match fields.form {

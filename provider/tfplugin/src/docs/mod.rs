@@ -53,7 +53,10 @@ pub fn render<P: Provider>(
     let provider = AnyProvider::new(provider)?;
     let examples = Examples(examples);
     let mut pages = BTreeMap::new();
-    pages.insert("docs/index.md".to_owned(), page::index(&provider, &examples)?);
+    pages.insert(
+        "docs/index.md".to_owned(),
+        page::index(&provider, &examples)?,
+    );
     for (name, resource) in &provider.registry.resources {
         let text = page::resource(&provider, name, resource.schema(), &examples)?;
         pages.insert(format!("docs/resources/{name}.md"), text);
@@ -88,4 +91,3 @@ impl Examples<'_> {
         }
     }
 }
-

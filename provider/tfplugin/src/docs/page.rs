@@ -10,7 +10,11 @@ use crate::schema::Schema;
 
 /// The heading that the registry reads, the title and the description.
 fn head(title: &str, kind: &str, summary: &str, description: &str) -> String {
-    let first = summary.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let first = summary
+        .split("\n\n")
+        .next()
+        .unwrap_or_default()
+        .replace('\n', " ");
     // Quoted in YAML as in JSON.
     let page_title = serde_json::Value::from(format!("{title} {kind}"));
     format!(
@@ -27,13 +31,20 @@ fn example(out: &mut String, fenced: Option<String>) {
 
 pub(super) fn index(provider: &AnyProvider, examples: &Examples<'_>) -> Result<String, DocsError> {
     let text = provider.description;
-    let first = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let first = text
+        .split("\n\n")
+        .next()
+        .unwrap_or_default()
+        .replace('\n', " ");
     let name = provider.name;
     let mut out = format!(
         "---\npage_title: \"Provider: {name}\"\ndescription: |-\n  {first}\n---\n\n\
          # {name} Provider\n\n{text}\n"
     );
-    example(&mut out, examples.fenced("provider/provider.tf", "terraform")?);
+    example(
+        &mut out,
+        examples.fenced("provider/provider.tf", "terraform")?,
+    );
     out.push_str(&schema(&provider.schema));
     Ok(out)
 }

@@ -35,15 +35,14 @@ fn attributes<'a>(
     level: &str,
     nested: &mut Vec<(String, &'a [Attribute])>,
 ) {
-    let groups: [(&str, fn(Mode) -> bool); 3] = [
-        ("Required", |mode| mode == Mode::Required),
-        ("Optional", |mode| matches!(mode, Mode::Optional | Mode::OptionalComputed)),
-        ("Read-Only", |mode| mode == Mode::Computed),
-    ];
-    for (title, belongs) in groups {
+    for (title, modes) in [
+        ("Required", &[Mode::Required][..]),
+        ("Optional", &[Mode::Optional, Mode::OptionalComputed]),
+        ("Read-Only", &[Mode::Computed]),
+    ] {
         let mut group: Vec<&Attribute> = attributes
             .iter()
-            .filter(|attribute| belongs(attribute.flags.mode))
+            .filter(|attribute| modes.contains(&attribute.flags.mode))
             .collect();
         if group.is_empty() {
             continue;

@@ -77,7 +77,9 @@ pub trait Resource: Send + Sync + 'static {
     /// so it asks neither network nor clock nor disk.
     ///
     /// A value that the configuration sets stays as it is, or becomes the prior
-    /// state's (where that means the same).
+    /// state's (where that means the same). If all that differed means the same,
+    /// nothing is planned. Making a computed value unknown where nothing differed
+    /// plans an update.
     ///
     /// # Errors
     /// If there can be no plan.
@@ -150,7 +152,10 @@ pub trait Resource: Send + Sync + 'static {
         let _ = (cx, id);
         Err(Diagnostic::error(
             "Resource can't be imported",
-            format!("A resource of type {:?} has nothing to import from.", Self::NAME),
+            format!(
+                "A resource of type {:?} has nothing to import from.",
+                Self::NAME
+            ),
         )
         .into())
     }

@@ -50,12 +50,13 @@ pub(crate) fn plan(
     let mut planned = proposed;
     set_defaults(&schema.attributes, &config, &mut planned);
     null_write_only(&schema.attributes, &mut planned);
-    if planned != prior {
+    let changed = planned != prior;
+    if changed {
         mark_unknown(&schema.attributes, &config, &prior, &mut planned);
     }
     let mut planned = resource.plan(cx, &config, &prior, &planned)?;
     null_write_only(&schema.attributes, &mut planned);
-    if only_awaited(&schema.attributes, &config, &prior, &planned) {
+    if changed && only_awaited(&schema.attributes, &config, &prior, &planned) {
         planned = prior.clone();
     }
     rules::check_plan(&schema.attributes, &config, &prior, &planned)?;
@@ -67,19 +68,27 @@ pub(crate) fn plan(
 }
 
 pub(crate) fn set_defaults(attributes: &[Attribute], config: &Value, planned: &mut Value) {
-    edit(attributes, planned, [config], &mut |attribute, value, [config]| {
-        match &attribute.flags.default {
+    edit(
+        attributes,
+        planned,
+        [config],
+        &mut |attribute, value, [config]| match &attribute.flags.default {
             Some(default) if config.is_null() => {
                 *value = default.clone();
                 false
             }
             _ => true,
-        }
-    });
+        },
+    );
 }
 
 fn mark_unknown(attributes: &[Attribute], config: &Value, prior: &Value, planned: &mut Value) {
-    edit(attributes, planned, [config, prior], &mut |attribute, value, [config, prior]| {
+    edit(attributes, planned, [config, prior], &mut |attribute,
+                                                     value,
+                                                     [
+        config,
+        prior,
+    ]| {
         let flags = &attribute.flags;
         let provided = matches!(flags.mode, Mode::Computed | Mode::OptionalComputed)
             && flags.default.is_none();
@@ -100,14 +109,14 @@ fn mark_unknown(attributes: &[Attribute], config: &Value, prior: &Value, planned
 /// True if the plan differs from the prior state only in computed values that
 /// are unknown: the resource found that what differed means the same, so there
 /// is nothing to await.
-fn only_awaited(
-    attributes: &[Attribute],
-    config: &Value,
-    prior: &Value,
-    planned: &Value,
-) -> bool {
+fn only_awaited(attributes: &[Attribute], config: &Value, prior: &Value, planned: &Value) -> bool {
     let mut settled = planned.clone();
-    edit(attributes, &mut settled, [config, prior], &mut |attribute, value, [config, prior]| {
+    edit(attributes, &mut settled, [config, prior], &mut |attribute,
+                                                          value,
+                                                          [
+        config,
+        prior,
+    ]| {
         if config.is_null() && value.is_unknown() && attribute.flags.is_computed() {
             *value = prior.clone();
         }
@@ -133,12 +142,22 @@ fn replacements(schema: &Schema, cx: &Cx, prior: &Value, planned: &Value) -> Vec
         }
     };
     let root = Path::root();
-    visit(&schema.attributes, &root, planned, [prior], &mut |a, path, planned, [prior]| {
+    visit(&schema.attributes, &root, planned, [prior], &mut |a,
+                                                             path,
+                                                             planned,
+                                                             [
+        prior,
+    ]| {
         see(a, path, prior, planned);
         true
     });
     // What was there before and is no more.
-    visit(&schema.attributes, &root, prior, [planned], &mut |a, path, prior, [planned]| {
+    visit(&schema.attributes, &root, prior, [planned], &mut |a,
+                                                             path,
+                                                             prior,
+                                                             [
+        planned,
+    ]| {
         see(a, path, prior, planned);
         true
     });

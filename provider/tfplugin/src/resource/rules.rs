@@ -25,7 +25,14 @@ pub(super) fn check_plan(
     planned: &Value,
 ) -> Result<(), Diagnostics> {
     let mut faults = Diagnostics::new();
-    check_object(attributes, &Path::root(), config, prior, planned, &mut faults);
+    check_object(
+        attributes,
+        &Path::root(),
+        config,
+        prior,
+        planned,
+        &mut faults,
+    );
     faults.into_result()
 }
 
@@ -59,7 +66,10 @@ fn check_value(
     }
     if config.is_null() {
         if !flags.is_computed() {
-            faults.push(bug(path, "The plan sets a value where the configuration has none"));
+            faults.push(bug(
+                path,
+                "The plan sets a value where the configuration has none",
+            ));
         }
         return;
     }
@@ -70,9 +80,7 @@ fn check_value(
         let objects = nested(*nesting, path, planned, [config, prior]);
         let as_many = |other: &Value| match (planned, other) {
             (Value::List(a), Value::List(b)) | (Value::Set(a), Value::Set(b)) => a.len() == b.len(),
-            (Value::Map(a), Value::Map(b)) => {
-                *nesting == Nesting::Single || a.keys().eq(b.keys())
-            }
+            (Value::Map(a), Value::Map(b)) => *nesting == Nesting::Single || a.keys().eq(b.keys()),
             _ => false,
         };
         if *nesting != Nesting::Set && as_many(config) {
@@ -82,7 +90,10 @@ fn check_value(
             return;
         }
     }
-    faults.push(bug(path, "The plan changes a value that the configuration sets"));
+    faults.push(bug(
+        path,
+        "The plan changes a value that the configuration sets",
+    ));
 }
 
 /// The new state keeps every value that was planned.

@@ -21,7 +21,9 @@ pub(crate) fn read(
             let text = format!(
                 "The provider read {path} as unknown. Please report this as a bug in the provider."
             );
-            Err(Diagnostic::error("Bug in the provider", text).at(path.clone()).into())
+            Err(Diagnostic::error("Bug in the provider", text)
+                .at(path.clone())
+                .into())
         }
     }
 }

@@ -45,15 +45,31 @@ fn plans() {
     assert_eq!(faults(&one("set", &a), &none, &one("set", &b)), "set");
     assert_eq!(faults(&one("set", &a), &none, &none), "set");
     // The prior value in its stead.
-    assert_eq!(faults(&one("set", &a), &one("set", &b), &one("set", &b)), "");
+    assert_eq!(
+        faults(&one("set", &a), &one("set", &b), &one("set", &b)),
+        ""
+    );
     assert_eq!(faults(&none, &one("set", &b), &one("set", &b)), "set");
     // Computed.
     assert_eq!(faults(&none, &none, &one("either", &a)), "");
-    assert_eq!(faults(&one("either", &a), &none, &one("either", &b)), "either");
+    assert_eq!(
+        faults(&one("either", &a), &none, &one("either", &b)),
+        "either"
+    );
     assert_eq!(faults(&none, &none, &one("made", &Value::UNKNOWN)), "");
     // Unknown stays unknown.
-    assert_eq!(faults(&one("set", &Value::UNKNOWN), &none, &one("set", &Value::UNKNOWN)), "");
-    assert_eq!(faults(&one("set", &Value::UNKNOWN), &none, &one("set", &a)), "set");
+    assert_eq!(
+        faults(
+            &one("set", &Value::UNKNOWN),
+            &none,
+            &one("set", &Value::UNKNOWN)
+        ),
+        ""
+    );
+    assert_eq!(
+        faults(&one("set", &Value::UNKNOWN), &none, &one("set", &a)),
+        "set"
+    );
     // Write-only is null whatever is configured.
     assert_eq!(faults(&one("hidden", &a), &none, &none), "");
     // A list is not a tuple.
@@ -69,9 +85,8 @@ fn plans() {
 
 #[test]
 fn nested_plans() {
-    let item = |given: &str, made: Value| {
-        object(&[("given", Value::string(given)), ("made", made)])
-    };
+    let item =
+        |given: &str, made: Value| object(&[("given", Value::string(given)), ("made", made)]);
     let list = |items: &[Value]| object(&[("list", Value::List(items.to_vec()))]);
     let none = object(&[]);
     let config = list(&[item("a", Value::Null), item("b", Value::Null)]);
@@ -79,7 +94,10 @@ fn nested_plans() {
     assert_eq!(faults(&config, &none, &planned), "");
     let wrong = list(&[item("a", Value::UNKNOWN), item("c", Value::UNKNOWN)]);
     assert_eq!(faults(&config, &none, &wrong), "list[1].given");
-    assert_eq!(faults(&config, &none, &list(&[item("a", Value::Null)])), "list");
+    assert_eq!(
+        faults(&config, &none, &list(&[item("a", Value::Null)])),
+        "list"
+    );
 }
 
 #[test]
@@ -90,10 +108,19 @@ fn results() {
     assert!(check_result(&planned, &result(&a, &b)).is_ok());
     assert!(check_result(&planned, &result(&a, &Value::Null)).is_ok());
     let error = check_result(&planned, &result(&b, &b)).unwrap_err();
-    assert_eq!(error.iter().next().map(|d| d.path.to_string()).as_deref(), Some("x"));
+    assert_eq!(
+        error.iter().next().map(|d| d.path.to_string()).as_deref(),
+        Some("x")
+    );
     let list = |items: &[Value]| object(&[("l", Value::List(items.to_vec()))]);
-    assert!(check_result(&list(&[a.clone(), Value::UNKNOWN]), &list(&[a.clone(), b.clone()])).is_ok());
-    assert!(check_result(&list(&[a.clone()]), &list(&[a.clone(), b])).is_err());
+    assert!(
+        check_result(
+            &list(&[a.clone(), Value::UNKNOWN]),
+            &list(&[a.clone(), b.clone()])
+        )
+        .is_ok()
+    );
+    assert!(check_result(&list(std::slice::from_ref(&a)), &list(&[a.clone(), b])).is_err());
     let set = |items: &[Value]| object(&[("s", Value::Set(items.to_vec()))]);
     let two = [Value::int(1), Value::int(2)];
     assert!(check_result(&set(&two), &set(&[Value::int(2), Value::int(1)])).is_ok());

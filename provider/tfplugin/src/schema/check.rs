@@ -34,7 +34,10 @@ pub(super) fn check(schema: &Schema, role: Role) -> Result<(), SchemaError> {
             Role::Resource | Role::DataSource => RESERVED.contains(&attribute.name.as_str()),
         };
         if reserved {
-            checker.fault(&Path::root().attribute(&attribute.name), "the name is reserved");
+            checker.fault(
+                &Path::root().attribute(&attribute.name),
+                "the name is reserved",
+            );
         }
     }
     checker.attributes(&Path::root(), &schema.attributes, Within::default());
@@ -73,7 +76,10 @@ impl Checker {
     fn attribute(&mut self, path: &Path, attribute: &Attribute, within: Within) {
         let flags = &attribute.flags;
         if !is_name(&attribute.name) {
-            self.fault(path, "a name has lower-case letters, digits and underscores");
+            self.fault(
+                path,
+                "a name has lower-case letters, digits and underscores",
+            );
         }
         if flags.write_only {
             if self.role != Role::Resource {
@@ -83,20 +89,29 @@ impl Checker {
                 self.fault(path, "a set can't hold write-only attributes");
             }
             if flags.is_computed() {
-                self.fault(path, "a write-only attribute can't be computed or have a default");
+                self.fault(
+                    path,
+                    "a write-only attribute can't be computed or have a default",
+                );
             }
             if matches!(flags.replace, Replace::Always | Replace::If(_)) {
                 self.fault(path, "a write-only attribute is never seen to change");
             }
             if matches!(attribute.shape, Shape::Nested(..)) {
-                self.fault(path, "mark the nested attributes write-only, not the object");
+                self.fault(
+                    path,
+                    "mark the nested attributes write-only, not the object",
+                );
             }
         }
         if self.role == Role::Provider && flags.is_computed() && flags.default.is_none() {
             self.fault(path, "nothing in the provider block is computed");
         }
         if within.set && (flags.is_computed() || flags.keep) {
-            self.fault(path, "a set's elements can't have computed attributes or defaults");
+            self.fault(
+                path,
+                "a set's elements can't have computed attributes or defaults",
+            );
         }
         if within.computed && flags.mode != Mode::Computed {
             self.fault(path, "within a computed attribute all are computed");

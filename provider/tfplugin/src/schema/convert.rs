@@ -142,9 +142,9 @@ impl Typed for i64 {
 
     fn from_value(value: &Value) -> Result<Self, Misfit> {
         match value {
-            Value::Number(n) => n.as_i64().ok_or_else(|| {
-                Misfit::wrong("must be a whole number that fits into 64 bits")
-            }),
+            Value::Number(n) => n
+                .as_i64()
+                .ok_or_else(|| Misfit::wrong("must be a whole number that fits into 64 bits")),
             other => Err(Misfit::expected("a number", other)),
         }
     }

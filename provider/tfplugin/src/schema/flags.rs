@@ -170,8 +170,9 @@ impl Flags {
             if allowed.contains(text) {
                 return Ok(());
             }
+            // Not the value: it may be a secret. Terraform shows the line.
             let all: Vec<String> = allowed.iter().map(|c| format!("{c:?}")).collect();
-            Err(format!("must be one of {}, not {text:?}", all.join(", ")))
+            Err(format!("must be one of {}", all.join(", ")))
         })
     }
 
@@ -183,7 +184,7 @@ impl Flags {
                 return Ok(());
             }
             let (low, high) = (range.start(), range.end());
-            Err(format!("must be between {low} and {high}, not {n}"))
+            Err(format!("must be between {low} and {high}"))
         })
     }
 

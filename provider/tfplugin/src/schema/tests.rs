@@ -1,3 +1,5 @@
+#![allow(non_snake_case, reason = "a fault that the tests look for")]
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -97,7 +99,10 @@ fn debug_hides_secrets() {
 #[test]
 fn an_unknown_element_makes_a_list_of_plain_values_unknown() {
     let mut value = house().to_value();
-    value.set("owners", Value::List(vec![Value::string("a"), Value::UNKNOWN]));
+    value.set(
+        "owners",
+        Value::List(vec![Value::string("a"), Value::UNKNOWN]),
+    );
     assert!(House::from_value(&value).unwrap().owners.is_unknown());
 }
 
@@ -106,20 +111,29 @@ fn all_misfits_with_their_places() {
     let mut value = house().to_value();
     value.set("owners", Value::List(vec![Value::UNKNOWN, Value::Null]));
     value.set("labels", Value::object([("k", Value::Null)]));
-    value.set("rooms", Value::List(vec![Value::object([(
-        "size",
-        Value::Number(crate::value::Number::Float(0.5)),
-    )])]));
+    value.set(
+        "rooms",
+        Value::List(vec![Value::object([(
+            "size",
+            Value::Number(crate::value::Number::Float(0.5)),
+        )])]),
+    );
     let Err(Misfit::Wrong(all)) = House::from_value(&value) else {
         panic!("fits");
     };
-    let all: Vec<(String, &str)> = all.iter().map(|(p, m)| (p.to_string(), m.as_str())).collect();
+    let all: Vec<(String, &str)> = all
+        .iter()
+        .map(|(p, m)| (p.to_string(), m.as_str()))
+        .collect();
     assert_eq!(
         all,
         [
             ("owners[1]".to_owned(), "must not be null"),
             ("labels[\"k\"]".to_owned(), "must not be null"),
-            ("rooms[0].size".to_owned(), "must be a whole number that fits into 64 bits"),
+            (
+                "rooms[0].size".to_owned(),
+                "must be a whole number that fits into 64 bits"
+            ),
         ]
     );
     assert_eq!(path!("owners", 1).to_string(), "owners[1]");
@@ -147,7 +161,9 @@ model! {
 
 #[test]
 fn faults_of_a_schema() {
-    let error = Schema::of::<Faulty>(Role::Resource, 0).unwrap_err().to_string();
+    let error = Schema::of::<Faulty>(Role::Resource, 0)
+        .unwrap_err()
+        .to_string();
     let lines: Vec<&str> = error.lines().skip(1).collect();
     assert_eq!(
         lines,
@@ -167,6 +183,11 @@ fn faults_of_a_schema() {
             "changing: a write-only attribute is never seen to change",
         ]
     );
-    let error = Schema::of::<House>(Role::DataSource, 0).unwrap_err().to_string();
-    assert!(error.contains("key: only a resource has write-only attributes"), "{error}");
+    let error = Schema::of::<House>(Role::DataSource, 0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("key: only a resource has write-only attributes"),
+        "{error}"
+    );
 }

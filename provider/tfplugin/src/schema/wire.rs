@@ -1,8 +1,8 @@
 //! Schemas as Terraform's protocol has them.
 
+use super::Schema;
 use super::attribute::{Attribute, Nesting, Shape};
 use super::flags::Mode;
-use super::Schema;
 use crate::protocol::message::{self, NestingMode, StringKind};
 
 pub(crate) fn schema(schema: &Schema) -> message::Schema {

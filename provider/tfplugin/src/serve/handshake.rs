@@ -35,9 +35,7 @@ pub fn is_plugin_launch() -> bool {
 }
 
 /// Reads the environment; `None` if it was not Terraform that started us.
-pub(super) fn request(
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Request>, ServeError> {
+pub(super) fn request(env: impl Fn(&str) -> Option<String>) -> Result<Option<Request>, ServeError> {
     let get = |name: &str| env(name).filter(|value| !value.is_empty());
     if get(COOKIE).as_deref() != Some(COOKIE_VALUE) {
         return Ok(None);
@@ -85,7 +83,11 @@ mod tests {
     #[test]
     fn without_the_cookie_it_is_a_program_like_others() {
         assert!(ask(&[]).unwrap().is_none());
-        assert!(ask(&[(COOKIE, "x"), ("PLUGIN_CLIENT_CERT", "c")]).unwrap().is_none());
+        assert!(
+            ask(&[(COOKIE, "x"), ("PLUGIN_CLIENT_CERT", "c")])
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
@@ -124,9 +126,15 @@ mod tests {
     fn the_line() {
         let base = [(COOKIE, COOKIE_VALUE), ("PLUGIN_CLIENT_CERT", "c")];
         let plain = ask(&base).unwrap().unwrap();
-        assert_eq!(line(&plain, Path::new("/t/s"), b"abcd"), "1|6|unix|/t/s|grpc|YWJjZA");
+        assert_eq!(
+            line(&plain, Path::new("/t/s"), b"abcd"),
+            "1|6|unix|/t/s|grpc|YWJjZA"
+        );
         let asking = [base[0], base[1], ("PLUGIN_MULTIPLEX_GRPC", "true")];
         let asking = ask(&asking).unwrap().unwrap();
-        assert_eq!(line(&asking, Path::new("/t/s"), b"abcd"), "1|6|unix|/t/s|grpc|YWJjZA|false");
+        assert_eq!(
+            line(&asking, Path::new("/t/s"), b"abcd"),
+            "1|6|unix|/t/s|grpc|YWJjZA|false"
+        );
     }
 }

@@ -24,8 +24,8 @@ use crate::schema::SchemaError;
 use crate::server::Server;
 pub(crate) use connection::accept;
 pub use handshake::is_plugin_launch;
-pub(crate) use socket::Socket;
 use handshake::{Request, Security};
+pub(crate) use socket::Socket;
 
 /// What came of [`serve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,9 @@ pub enum ServeError {
         offered: String,
     },
     /// Terraform sent no certificate.
-    #[error("PLUGIN_CLIENT_CERT is missing: Terraform must send a certificate, or set TF_DISABLE_PLUGIN_TLS (for tests only)")]
+    #[error(
+        "PLUGIN_CLIENT_CERT is missing: Terraform must send a certificate, or set TF_DISABLE_PLUGIN_TLS (for tests only)"
+    )]
     NoClientCertificate,
     /// The connection can't be secured.
     #[error("the connection to Terraform can't be secured: {0}")]

@@ -28,7 +28,12 @@ impl Socket {
     /// there, or isn't UTF-8 (the handshake is text).
     fn below(dir: &Path) -> io::Result<Self> {
         let mut last = io::Error::other("no directory for a socket: set TMPDIR to a short path");
-        for dir in [dir, Path::new("/tmp"), Path::new("/var/tmp"), Path::new("/dev/shm")] {
+        for dir in [
+            dir,
+            Path::new("/tmp"),
+            Path::new("/var/tmp"),
+            Path::new("/dev/shm"),
+        ] {
             match Self::try_below(dir) {
                 Ok(Some(socket)) => return Ok(socket),
                 Ok(None) => {}

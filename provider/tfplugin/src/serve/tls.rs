@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -23,8 +25,8 @@ pub(super) fn acceptor(client: &str) -> Result<(TlsAcceptor, Vec<u8>), ServeErro
     let failed = |error: &dyn std::fmt::Display| ServeError::Tls(error.to_string());
     let client = CertificateDer::from_pem_slice(client.as_bytes())
         .map_err(|e| ServeError::Tls(format!("PLUGIN_CLIENT_CERT is not a certificate: {e}")))?;
-    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()])
-        .map_err(|e| failed(&e))?;
+    let own =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(|e| failed(&e))?;
     let crypto = Arc::new(aws_lc_rs::default_provider());
     let verifier = Pinned {
         client,

@@ -46,7 +46,12 @@ impl Resource for Tool {
         if cx.client().store_planned_private {
             cx.set_private([b"again ", cx.planned_private()].concat());
         }
-        if plan.planned.name.known().is_some_and(|n| n == "unknown id") {
+        if plan
+            .planned
+            .name
+            .known()
+            .is_some_and(|n| n.contains("unknown id"))
+        {
             plan.planned.id = Val::Unknown;
         }
         Ok(())
@@ -134,7 +139,10 @@ fn tool(name: &str) -> Value {
 }
 
 fn summaries(diagnostics: &[m::Diagnostic]) -> Vec<String> {
-    diagnostics.iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect()
+    diagnostics
+        .iter()
+        .map(|d| format!("{}: {}", d.summary, d.detail))
+        .collect()
 }
 
 fn new() -> m::ClientCapabilities {
@@ -149,7 +157,10 @@ fn new() -> m::ClientCapabilities {
 fn write_only_values_need_a_terraform_that_knows_them() {
     let mut config = tool("a");
     config.set("secret", Value::string("s"));
-    config.set("inner", Value::object([("key", Value::UNKNOWN), ("mode", Value::Null)]));
+    config.set(
+        "inner",
+        Value::object([("key", Value::UNKNOWN), ("mode", Value::Null)]),
+    );
     let validate = |client| {
         server().validate_resource(m::ValidateRequest {
             type_name: "box_tool".to_owned(),
@@ -175,7 +186,11 @@ fn everything_works_without_a_schema_call_or_a_configuration() {
         config: wire(&Value::Unknown(Default::default())),
         client_capabilities: Some(new()),
     });
-    assert_eq!(told.diagnostics.len(), 1, "an object is never wholly unknown");
+    assert_eq!(
+        told.diagnostics.len(),
+        1,
+        "an object is never wholly unknown"
+    );
     let applied = server.apply(m::ApplyRequest {
         type_name: "box_tool".to_owned(),
         prior_state: wire(&Value::Null),
@@ -191,7 +206,10 @@ fn everything_works_without_a_schema_call_or_a_configuration() {
 fn a_plan_by_the_rules() {
     let mut config = tool("a");
     config.set("secret", Value::string("s"));
-    config.set("inner", Value::object([("key", Value::string("k")), ("mode", Value::Null)]));
+    config.set(
+        "inner",
+        Value::object([("key", Value::string("k")), ("mode", Value::Null)]),
+    );
     let any = Value::Dynamic(
         Box::new(Type::Tuple(vec![Type::String, Type::String])),
         Box::new(Value::List(vec![Value::string("x"), Value::UNKNOWN])),
@@ -245,7 +263,13 @@ fn what_is_equal_stays_as_it_is() {
     let planned = value(plan(&server(), &prior, &proposed).planned_state);
     assert_eq!(planned.get("id"), &Value::string("1"));
     assert!(planned.get("weight").is_unknown());
-    // The resource has the last word.
+    // The resource may plan a change where there seems to be none.
+    let mut same = prior.clone();
+    same.set("name", Value::string("unknown id"));
+    let planned = value(plan(&server(), &same, &same).planned_state);
+    assert!(planned.get("id").is_unknown());
+    assert_eq!(planned.get("weight"), &Value::int(5));
+    // And it has the last word.
     proposed.set("name", Value::string("unknown id"));
     let planned = value(plan(&server(), &prior, &proposed).planned_state);
     assert!(planned.get("id").is_unknown());
@@ -374,7 +398,10 @@ fn values_that_are_none() {
             }),
             client_capabilities: Some(new()),
         });
-        assert_eq!(told.diagnostics[0].summary, "Terraform sent a value that can't be read");
+        assert_eq!(
+            told.diagnostics[0].summary,
+            "Terraform sent a value that can't be read"
+        );
     }
     let told = server().validate_resource(m::ValidateRequest {
         type_name: "box_hammer".to_owned(),

@@ -303,7 +303,9 @@ impl Terraform {
     #[track_caller]
     pub fn resource_in_state(&self, address: &str) -> Json {
         let state = self.show(&[]);
-        let resources = state["values"]["root_module"]["resources"].as_array().cloned();
+        let resources = state["values"]["root_module"]["resources"]
+            .as_array()
+            .cloned();
         let found = resources
             .unwrap_or_default()
             .into_iter()
@@ -360,6 +362,14 @@ impl Terraform {
 fn takes_no_color(command: &str) -> bool {
     matches!(
         command,
-        "apply" | "destroy" | "import" | "init" | "output" | "plan" | "refresh" | "show" | "validate"
+        "apply"
+            | "destroy"
+            | "import"
+            | "init"
+            | "output"
+            | "plan"
+            | "refresh"
+            | "show"
+            | "validate"
     )
 }

@@ -121,7 +121,9 @@ impl Decoder {
 
     fn enter(&mut self) -> Result<(), String> {
         if self.depth == MAX_DEPTH {
-            return Err(format!("the value is nested deeper than {MAX_DEPTH} levels"));
+            return Err(format!(
+                "the value is nested deeper than {MAX_DEPTH} levels"
+            ));
         }
         self.depth += 1;
         Ok(())
@@ -165,7 +167,12 @@ mod tests {
     use super::*;
 
     fn object(fields: &[(&str, Type)]) -> Type {
-        Type::Object(fields.iter().map(|(n, t)| ((*n).into(), t.clone())).collect())
+        Type::Object(
+            fields
+                .iter()
+                .map(|(n, t)| ((*n).into(), t.clone()))
+                .collect(),
+        )
     }
 
     #[test]
@@ -183,7 +190,10 @@ mod tests {
         assert_eq!(value.get("big"), &Value::Number(want));
         assert_eq!(value.get("new"), &Value::Null);
         assert_eq!(value.get("gone"), &Value::Null);
-        assert_eq!(value.get("list"), &Value::List(vec![Value::string("é"), Value::Null]));
+        assert_eq!(
+            value.get("list"),
+            &Value::List(vec![Value::string("é"), Value::Null])
+        );
         assert_eq!(
             value.get("any"),
             &Value::Dynamic(
@@ -197,7 +207,10 @@ mod tests {
     fn errors_say_where() {
         let ty = object(&[("a", Type::List(Box::new(object(&[("b", Type::Bool)]))))]);
         let error = decode(&ty, br#"{"a":[{"b":true},{"b":"yes"}]}"#).unwrap_err();
-        assert_eq!(error.to_string(), "a[1].b: expected a value of type bool, found another");
+        assert_eq!(
+            error.to_string(),
+            "a[1].b: expected a value of type bool, found another"
+        );
         assert!(decode(&ty, b"{").is_err());
         assert!(decode(&ty, b"\xff").is_err());
         assert!(decode(&Type::Dynamic, br#"{"value":1}"#).is_err());
@@ -213,7 +226,9 @@ mod tests {
             "{\"type\":\"dynamic\",\"value\":".repeat(1000),
             "}".repeat(1000)
         );
-        let error = decode(&Type::Dynamic, deep.as_bytes()).unwrap_err().to_string();
+        let error = decode(&Type::Dynamic, deep.as_bytes())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("128 levels"), "{error}");
     }
 }

@@ -198,7 +198,17 @@ mod tests {
 
     #[test]
     fn not_numbers() {
-        for text in ["", "-", ".", "e1", "0x10", "1e", "nan", "1 ", "1e99999999999999999999"] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "e1",
+            "0x10",
+            "1e",
+            "nan",
+            "1 ",
+            "1e99999999999999999999",
+        ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }

@@ -182,7 +182,11 @@ mod tests {
         for text in ["", "{}", "\"str\"", "[\"list\"]", "[\"tuple\",{}]", "[1]"] {
             assert!(Type::from_json(text.as_bytes()).is_err(), "{text}");
         }
-        let deep = format!("{}\"string\"{}", "[\"list\",".repeat(300_000), "]".repeat(300_000));
+        let deep = format!(
+            "{}\"string\"{}",
+            "[\"list\",".repeat(300_000),
+            "]".repeat(300_000)
+        );
         assert!(Type::from_json(deep.as_bytes()).is_err());
     }
 }

@@ -1,5 +1,10 @@
 //! A toy cloud, a toy provider, and Terraform.
-#![allow(dead_code, unreachable_pub, reason = "every test uses another part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "helpers of tests, each of which uses another part"
+)]
 
 #[path = "../fixture-provider/toy/mod.rs"]
 pub mod toy;
@@ -66,7 +71,8 @@ impl World {
 
     /// The configuration of the provider is left to the text.
     pub fn whole_config(&self, text: &str) {
-        let head = "terraform {\n  required_providers {\n    toy = { source = \"acme/toy\" }\n  }\n}\n";
+        let head =
+            "terraform {\n  required_providers {\n    toy = { source = \"acme/toy\" }\n  }\n}\n";
         self.terraform.write("main.tf", head.to_owned() + text);
     }
 

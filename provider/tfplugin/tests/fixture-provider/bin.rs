@@ -1,5 +1,8 @@
 //! The toy provider as Terraform starts it; without Terraform it says so.
-#![allow(unreachable_pub, reason = "the toys are shared with the tests in this process")]
+#![allow(
+    unreachable_pub,
+    reason = "the toys are shared with the tests in this process"
+)]
 
 mod toy;
 

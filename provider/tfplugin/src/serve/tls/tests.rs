@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::client::ResolvesClientCert;
-use rustls::sign::CertifiedKey;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
@@ -21,7 +21,9 @@ fn client(name: &str) -> Client {
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::OrganizationName, name);
+    params
+        .distinguished_name
+        .push(DnType::OrganizationName, name);
     let cert = params.self_signed(&key).unwrap();
     Client { cert, key }
 }
@@ -39,7 +41,10 @@ impl Always {
     fn new(client: &Client) -> Self {
         let key = PrivatePkcs8KeyDer::from(client.key.serialize_der());
         let key = aws_lc_rs::sign::any_supported_type(&key.into()).unwrap();
-        Self(Arc::new(CertifiedKey::new(vec![client.cert.der().clone()], key)))
+        Self(Arc::new(CertifiedKey::new(
+            vec![client.cert.der().clone()],
+            key,
+        )))
     }
 }
 
@@ -54,14 +59,18 @@ impl ResolvesClientCert for Always {
 }
 
 /// Sends a byte through; `Err` if either side hung up. `alpn` is what was chosen.
-async fn connect(pinned: &Client, actual: Option<&Client>) -> Result<Option<Vec<u8>>, std::io::Error> {
+async fn connect(
+    pinned: &Client,
+    actual: Option<&Client>,
+) -> Result<Option<Vec<u8>>, std::io::Error> {
     let (acceptor, certificate) = acceptor(&pem(&pinned.cert)).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(certificate)).unwrap();
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
+    let builder =
+        rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
     let mut config = match actual {
         Some(client) => builder.with_client_cert_resolver(Arc::new(Always::new(client))),
         None => builder.with_no_client_auth(),
@@ -74,7 +83,9 @@ async fn connect(pinned: &Client, actual: Option<&Client>) -> Result<Option<Vec<
         stream.flush().await
     });
     let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, theirs).await?;
+    let mut stream = TlsConnector::from(Arc::new(config))
+        .connect(name, theirs)
+        .await?;
     let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     let read = stream.read_u8().await;
     server.await.unwrap()?;
@@ -87,7 +98,11 @@ async fn only_the_pinned_client_gets_in() {
     let alpn = connect(&terraform, Some(&terraform)).await.unwrap();
     assert_eq!(alpn.as_deref(), Some(&b"h2"[..]));
     // The same name, another key.
-    assert!(connect(&terraform, Some(&client("HashiCorp"))).await.is_err());
+    assert!(
+        connect(&terraform, Some(&client("HashiCorp")))
+            .await
+            .is_err()
+    );
     assert!(connect(&terraform, None).await.is_err());
     // The right certificate without its key.
     let thief = Client {

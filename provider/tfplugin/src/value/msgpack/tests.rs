@@ -52,7 +52,10 @@ fn numbers_are_exact() {
         assert_eq!(encode(&Type::Number, &value), hex(bytes));
     }
     let digits = "12345678901234567890123";
-    let big = encode(&Type::Number, &Value::Number(Number::Decimal(digits.into())));
+    let big = encode(
+        &Type::Number,
+        &Value::Number(Number::Decimal(digits.into())),
+    );
     assert_eq!(big[0], 0xa0 | 23);
     let value = decode(&Type::Number, &big).unwrap();
     assert!(matches!(&value, Value::Number(Number::Decimal(d)) if d == digits));
@@ -85,15 +88,28 @@ fn objects_have_all_attributes_and_no_other() {
     assert_eq!(error("81 a1 61 c0"), "b: the attribute is missing");
     assert_eq!(error("81 a1 63 c0"), "c: there is no such attribute");
     assert_eq!(error("82 a1 61 c0 a1 61 c0"), "a: the key occurs twice");
-    assert_eq!(error("82 a1 61 c0 a1 62 92 c2 05"), "b[1]: expected a bool, found a number");
+    assert_eq!(
+        error("82 a1 61 c0 a1 62 92 c2 05"),
+        "b[1]: expected a bool, found a number"
+    );
     assert_eq!(error("82 a1 61 c0 a1 62 c0 c0"), "bytes follow the value");
 }
 
 #[test]
 fn hostile_lengths_and_depths() {
     // Announces four billion elements.
-    for bomb in ["dd ff ff ff ff", "df ff ff ff ff", "db ff ff ff ff", "c6 ff ff ff ff", "c9 ff ff ff ff 0c"] {
-        for ty in [list(Type::String), Type::Map(Box::new(Type::String)), Type::String] {
+    for bomb in [
+        "dd ff ff ff ff",
+        "df ff ff ff ff",
+        "db ff ff ff ff",
+        "c6 ff ff ff ff",
+        "c9 ff ff ff ff 0c",
+    ] {
+        for ty in [
+            list(Type::String),
+            Type::Map(Box::new(Type::String)),
+            Type::String,
+        ] {
             assert!(decode(&ty, &hex(bomb)).is_err());
         }
     }
@@ -112,13 +128,40 @@ fn hostile_lengths_and_depths() {
     assert!(error.contains(&MAX_NODES.to_string()), "{error}");
 }
 
+#[test]
+fn the_deepest_values_that_are_accepted_fit_the_stack() {
+    let mut ty = Type::String;
+    let mut value = Value::string("x");
+    for _ in 0..60 {
+        value = Value::Dynamic(
+            Box::new(Type::Tuple(vec![ty.clone()])),
+            Box::new(Value::List(vec![value])),
+        );
+        ty = Type::Dynamic;
+    }
+    let bytes = encode(&Type::Dynamic, &value);
+    // As small as a thread that answers calls.
+    let thread = std::thread::Builder::new()
+        .stack_size(1 << 20)
+        .spawn(move || {
+            let back = decode(&Type::Dynamic, &bytes).unwrap();
+            assert_eq!(back, value);
+            let sets = |v: &Value| Value::Set(vec![v.clone(), Value::Null]);
+            assert_eq!(sets(&back), Value::Set(vec![Value::Null, value]));
+        });
+    thread.unwrap().join().unwrap();
+}
+
 /// A type with a value of it.
 fn typed() -> impl Strategy<Value = (Type, Value)> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(|b| (Type::Bool, Value::Bool(b))),
         ".{0,40}".prop_map(|s| (Type::String, Value::String(s))),
         any::<i64>().prop_map(|n| (Type::Number, Value::int(n))),
-        any::<u64>().prop_map(|n| (Type::Number, Value::Number(Number::parse(&n.to_string()).unwrap()))),
+        any::<u64>().prop_map(|n| (
+            Type::Number,
+            Value::Number(Number::parse(&n.to_string()).unwrap())
+        )),
         any::<f64>()
             .prop_filter("a number", |n| !n.is_nan())
             .prop_map(|n| (Type::Number, Value::Number(Number::Float(n)))),

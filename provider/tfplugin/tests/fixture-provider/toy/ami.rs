@@ -56,7 +56,13 @@ fn previous(prior: &Model, wanted: &str, keep: i64) -> Vec<Previous> {
     let mut all = prior.previous.known().cloned().unwrap_or_default();
     if image_id(prior).is_some_and(|id| id != wanted) {
         let image = image_id(prior).cloned();
-        all.insert(0, Previous { id: prior.id.clone(), image: image.into() });
+        all.insert(
+            0,
+            Previous {
+                id: prior.id.clone(),
+                image: image.into(),
+            },
+        );
     }
     all.retain(|p| p.image.known().is_none_or(|image| image != wanted));
     all.truncate(keep);
@@ -68,7 +74,9 @@ fn reused(prior: &Model, wanted: &str) -> Option<String> {
         return prior.id.known().cloned();
     }
     let previous = prior.previous.known()?;
-    let found = previous.iter().find(|p| p.image.known().is_some_and(|i| i == wanted))?;
+    let found = previous
+        .iter()
+        .find(|p| p.image.known().is_some_and(|i| i == wanted))?;
     found.id.known().cloned()
 }
 
@@ -81,7 +89,11 @@ impl Resource for Ami {
             && let (Some(id), Some(spec)) = (image.id.known(), image.spec.known())
             && digest(spec) != *id
         {
-            cx.error(path!("image"), "Image doesn't match", "the id is not that of the spec");
+            cx.error(
+                path!("image"),
+                "Image doesn't match",
+                "the id is not that of the spec",
+            );
         }
         Ok(())
     }
@@ -118,19 +130,29 @@ impl Resource for Ami {
         let mut all = state.previous.known().cloned().unwrap_or_default();
         let mut there = Vec::new();
         for p in all.drain(..) {
-            if cloud.content(p.id.known().map_or("", String::as_str))?.is_some() {
+            if cloud
+                .content(p.id.known().map_or("", String::as_str))?
+                .is_some()
+            {
                 there.push(p);
             }
         }
         match cloud.content(&id)? {
             Some(image) => {
-                let image = Image { id: image.into(), spec: Val::Null };
+                let image = Image {
+                    id: image.into(),
+                    spec: Val::Null,
+                };
                 state.image = image.into();
             }
             None if there.is_empty() => return Ok(None),
             None => {
                 let promoted = there.remove(0);
-                state.image = Image { id: promoted.image, spec: Val::Null }.into();
+                state.image = Image {
+                    id: promoted.image,
+                    spec: Val::Null,
+                }
+                .into();
                 state.id = promoted.id;
             }
         }
@@ -192,6 +214,9 @@ impl Resource for Ami {
 
     fn import(&self, cx: &mut Cx, id: &str) -> Result<Model, Diagnostics> {
         let _ = Cloud::of(cx)?;
-        Ok(Model { id: id.into(), ..Model::default() })
+        Ok(Model {
+            id: id.into(),
+            ..Model::default()
+        })
     }
 }

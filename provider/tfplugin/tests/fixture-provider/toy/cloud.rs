@@ -31,10 +31,14 @@ impl Cloud {
         loop {
             let id = format!("{kind}-{n}");
             let used = self.log()?.contains(&format!("register {id}\n"));
-            let made = fs::OpenOptions::new().write(true).create_new(true).open(dir.join(&id));
+            let made = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(dir.join(&id));
             match made {
                 Ok(mut file) if !used => {
-                    file.write_all(content.as_bytes()).diagnose("can't register")?;
+                    file.write_all(content.as_bytes())
+                        .diagnose("can't register")?;
                     self.note(&format!("register {id}"))?;
                     return Ok(id);
                 }

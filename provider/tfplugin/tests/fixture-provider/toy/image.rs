@@ -33,7 +33,11 @@ fn texts(cx: &mut Cx, config: &Dynamic) -> Option<String> {
             for (i, item) in items.iter().enumerate() {
                 match item {
                     Value::String(text) if text.contains("syntax error") => {
-                        cx.error(path!("config", i), "Bad document", "there is a syntax error");
+                        cx.error(
+                            path!("config", i),
+                            "Bad document",
+                            "there is a syntax error",
+                        );
                     }
                     Value::String(text) => parts.push(text.clone()),
                     item if item.is_unknown() => known = false,
@@ -48,7 +52,10 @@ fn texts(cx: &mut Cx, config: &Dynamic) -> Option<String> {
             }
         }
         (other, None) => {
-            let text = format!("config is a string or a list of strings, not {}", other.kind());
+            let text = format!(
+                "config is a string or a list of strings, not {}",
+                other.kind()
+            );
             cx.error(path!("config"), "Not a configuration", text);
             return None;
         }
@@ -70,7 +77,11 @@ impl Resource for Image {
     }
 
     fn plan(&self, cx: &mut Cx, plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
-        let spec = plan.config.config.known().and_then(|config| texts(cx, config));
+        let spec = plan
+            .config
+            .config
+            .known()
+            .and_then(|config| texts(cx, config));
         let prior = plan.prior.as_ref();
         match spec {
             Some(spec) if !spec.contains("unpinned") => {
@@ -81,7 +92,10 @@ impl Resource for Image {
                 plan.planned.id = id.into();
                 plan.planned.spec = spec.into();
             }
-            Some(_) if prior.is_some_and(|p| p.config == plan.planned.config && p.relock == plan.planned.relock) => {}
+            Some(_)
+                if prior.is_some_and(|p| {
+                    p.config == plan.planned.config && p.relock == plan.planned.relock
+                }) => {}
             Some(_) => {
                 let text = "`unpinned` is resolved when this is applied";
                 cx.warn(path!("config"), "Unpinned references", text);

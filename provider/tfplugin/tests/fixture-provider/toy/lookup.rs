@@ -29,7 +29,9 @@ impl DataSource for Lookup {
             panic!("looked too hard");
         }
         if name == "error" {
-            return Err(Diagnostic::error("Not found", "there is no `error`").at(path!("name")).into());
+            return Err(Diagnostic::error("Not found", "there is no `error`")
+                .at(path!("name"))
+                .into());
         }
         let content = Cloud::of(cx)?.content(name)?;
         state.content = content.map_or_else(|| state.missing.clone(), Into::into);

@@ -62,7 +62,7 @@ model! {
     }
 }
 
-fn act<'a>(model: &'a Model) -> &'a str {
+fn act(model: &Model) -> &str {
     model.act.known().map_or("", String::as_str)
 }
 

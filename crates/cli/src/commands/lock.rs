@@ -1,0 +1,184 @@
+//! `nodeimage lock`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use nodeimage_builder::locking::{self, Wanted};
+use nodeimage_images::Progress;
+use nodeimage_spec::{Lock, references};
+use serde_json::json;
+
+use crate::args::{self, Global};
+use crate::error::Failure;
+use crate::input::{Input, settings};
+use crate::interrupt;
+use crate::output::Output;
+use crate::progress::Show;
+
+pub(crate) fn run(global: &Global, args: &args::Lock, output: Output) -> Result<(), Failure> {
+    // A lock that is to be written need not be there.
+    let mut spec = args::Spec {
+        files: args.spec.files.clone(),
+        lock: None,
+    };
+    if let Some(lock) = args
+        .spec
+        .lock
+        .as_ref()
+        .filter(|lock| args.check || lock.is_file())
+    {
+        spec.lock = Some(lock.clone());
+    }
+    let input = Input::read(&spec)?;
+    let path = args
+        .spec
+        .lock
+        .clone()
+        .unwrap_or_else(|| input.lock_path.clone());
+    let names: BTreeSet<String> = args
+        .arch
+        .iter()
+        .flat_map(|arch| references(&input.parsed.spec, *arch))
+        .collect();
+    if args.check {
+        return check(&input, &names, args, &path, output);
+    }
+    let update = updates(args, &names)?;
+    let stop = interrupt::flag()?;
+    let show = Arc::new(Show::new(output, Arc::clone(&stop)));
+    let progress: Arc<dyn Progress> = Arc::clone(&show) as _;
+    let builder = settings(global, Some(&input.dir))?.builder(Some(progress), &stop)?;
+    let wanted = Wanted {
+        spec: &input.parsed.spec,
+        architectures: &args.arch,
+        keep: input.lock.as_ref(),
+        update: &update,
+        threads: builder.threads(),
+    };
+    let lock = locking::lock(builder.images(), &wanted)?;
+    show.clear();
+    let changes = changes(input.lock.as_ref(), &lock);
+    write(&path, &lock.to_string())?;
+    let mut text = format!("{}: {} references", path.display(), names.len());
+    for (name, from, to) in &changes {
+        let from = from.as_deref().unwrap_or("new");
+        let to = to.as_deref().unwrap_or("gone");
+        text.push_str(&format!("\n  {name}\n    {from} -> {to}"));
+    }
+    let moved: Vec<_> = changes
+        .iter()
+        .map(|(name, from, to)| json!({ "reference": name, "from": from, "to": to }))
+        .collect();
+    Ok(output.result("locked", &text, json!({ "path": path, "changes": moved }))?)
+}
+
+fn updates(args: &args::Lock, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
+    let Some(asked) = &args.update else {
+        return Ok(BTreeSet::new());
+    };
+    if asked.iter().any(String::is_empty) {
+        return Ok(names.clone());
+    }
+    let mut update = BTreeSet::new();
+    for name in asked {
+        let expanded = nodeimage_spec::reference::expand(name);
+        if !names.contains(&expanded) {
+            return Err(anyhow!("--update {name}: the YAML names no such reference").into());
+        }
+        update.insert(expanded);
+    }
+    Ok(update)
+}
+
+/// Offline: whether the lock has every reference for every machine, and no other.
+fn check(
+    input: &Input,
+    names: &BTreeSet<String>,
+    args: &args::Lock,
+    path: &Path,
+    output: Output,
+) -> Result<(), Failure> {
+    let Some(lock) = &input.lock else {
+        return Err(Failure::Check(format!(
+            "there is no lock at {}; write it with `nodeimage lock`",
+            path.display()
+        )));
+    };
+    let mut wrong = Vec::new();
+    for arch in &args.arch {
+        let missing = locking::missing(lock, &input.parsed.spec, *arch);
+        wrong.extend(
+            missing
+                .into_iter()
+                .map(|name| format!("{name} is not locked for {arch}")),
+        );
+    }
+    for name in lock.images.keys().filter(|name| !names.contains(*name)) {
+        wrong.push(format!("{name} is locked and the YAML does not name it"));
+    }
+    if !wrong.is_empty() {
+        wrong.sort();
+        wrong.dedup();
+        return Err(Failure::Check(format!(
+            "{} is not up to date:\n  {}\nwrite it anew with `nodeimage lock`",
+            path.display(),
+            wrong.join("\n  ")
+        )));
+    }
+    let text = format!("{} is complete", path.display());
+    Ok(output.result("lock-checked", &text, json!({ "path": path }))?)
+}
+
+type Change = (String, Option<String>, Option<String>);
+
+fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
+    fn digests(lock: &Lock) -> Vec<(String, String)> {
+        let images = lock
+            .images
+            .iter()
+            .map(|(name, image)| (name.clone(), image.digest));
+        let init = lock
+            .init
+            .iter()
+            .map(|init| ("builtin:init".to_owned(), init.digest));
+        let boot = lock
+            .boot
+            .iter()
+            .map(|boot| ("builtin:boot".to_owned(), boot.digest));
+        images
+            .chain(init)
+            .chain(boot)
+            .map(|(name, digest)| (name, digest.to_string()))
+            .collect()
+    }
+    let old: BTreeMap<_, _> = old.map(digests).unwrap_or_default().into_iter().collect();
+    let new: BTreeMap<_, _> = digests(new).into_iter().collect();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| (name.clone(), old.get(name).cloned(), new.get(name).cloned()))
+        .collect()
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let failed = || format!("cannot write {}", path.display());
+    let mut file = tempfile::Builder::new()
+        .prefix(".nodeimage-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(dir)
+        .with_context(failed)?;
+    file.write_all(text.as_bytes()).with_context(failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .with_context(failed)?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! A file per command.
+
+mod build;
+mod cache;
+mod inspect;
+mod lint;
+mod lock;
+mod pin;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::error::Failure;
+use crate::output::Output;
+
+/// Runs the command and tells how it ended: 0 done, 1 failed, 130 interrupted.
+pub(crate) fn run(cli: &Cli) -> ExitCode {
+    let output = Output {
+        json: cli.global.json,
+        quiet: cli.global.quiet,
+    };
+    let result = match &cli.command {
+        Command::Build(args) => build::run(&cli.global, args, output),
+        Command::Lock(args) => lock::run(&cli.global, args, output),
+        Command::Lint(args) => lint::run(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Cache(args) => cache::run(&cli.global, args, output),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody reads any more: the exit code says it.
+            let _ = output.failure(&failure);
+            match failure {
+                Failure::Interrupted => ExitCode::from(130),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is printed: results on standard output, everything else on standard error.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::error::Failure;
+
+/// The version of the JSON lines; raised when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// Text or JSON lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// A result: the text for people, or an event of the JSON stream.
+    pub(crate) fn result(self, event: &str, text: &str, fields: Value) -> io::Result<()> {
+        if self.json {
+            return self.line(event, fields);
+        }
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")
+    }
+
+    /// Something worth knowing, not a result.
+    pub(crate) fn note(self, event: &str, text: &str, fields: Value) -> io::Result<()> {
+        if self.json {
+            return self.line(event, fields);
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        writeln!(io::stderr().lock(), "{text}")
+    }
+
+    /// A failure; in JSON with one entry per fault of the YAML.
+    pub(crate) fn failure(self, failure: &Failure) -> io::Result<()> {
+        if !self.json {
+            let text = failure.text();
+            let prefix = if matches!(failure, Failure::Spec(_)) {
+                ""
+            } else {
+                "error: "
+            };
+            return writeln!(io::stderr().lock(), "{prefix}{text}");
+        }
+        let faults = match failure {
+            Failure::Spec(faults) => json!(faults),
+            _ => json!([]),
+        };
+        self.line(
+            "error",
+            json!({ "message": failure.text(), "faults": faults }),
+        )
+    }
+
+    /// One JSON line.
+    pub(crate) fn line(self, event: &str, fields: Value) -> io::Result<()> {
+        let mut line = json!({ "schema": SCHEMA, "event": event });
+        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+            line.extend(fields);
+        }
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+}
+
+/// Bytes as people read them.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(1 << 30), "1.0 GiB");
+    }
+}
