@@ -60,6 +60,15 @@ pub struct Wanted<'a> {
 /// Resolves all references of a spec that carry no digest themselves, several at once. References
 /// that the spec does not name are not in the result, whatever `keep` has.
 pub fn lock(images: &Images, wanted: &Wanted<'_>) -> Result<Lock, LockingError> {
+    lock_except(images, wanted, &BTreeSet::new())
+}
+
+/// [`lock`], but for references that something else pins; they are not in the result.
+pub fn lock_except(
+    images: &Images,
+    wanted: &Wanted<'_>,
+    pinned: &BTreeSet<String>,
+) -> Result<Lock, LockingError> {
     let mut lock = Lock::default();
     if let Some(keep) = wanted.keep {
         lock.recipe = keep.recipe;
@@ -71,7 +80,10 @@ pub fn lock(images: &Images, wanted: &Wanted<'_>) -> Result<Lock, LockingError> 
         .flat_map(|architecture| references(wanted.spec, *architecture))
         .collect();
     for name in names {
-        if is_pinned(&name) || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name)) {
+        if is_pinned(&name)
+            || pinned.contains(&name)
+            || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name))
+        {
             continue;
         }
         open.push(name);

@@ -6,6 +6,7 @@ use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -62,7 +63,12 @@ fn start() -> Result<Infallible> {
     let booting = Arc::clone(&machine);
     thread::Builder::new()
         .name("boot".to_owned())
-        .spawn(move || boot::run(&booting))
+        .spawn(move || {
+            let run = AssertUnwindSafe(|| boot::run(&booting));
+            if std::panic::catch_unwind(run).is_err() {
+                say!("nodeimage: the boot ends here; the machine stays on for inspection");
+            }
+        })
         .doing(|| "start the boot's thread".to_owned())?;
     loop {
         if let Some(Request::Shutdown(goal)) = signals::wait(TICK) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ use crate::sync::lock;
 
 /// Bytes that may wait for a slow console.
 const QUEUE_LIMIT: usize = 256 << 10;
+
+/// Messages up to this length find room when a container's log has filled the queue, bytes.
+const SHORT: usize = 1 << 10;
 
 /// Handle of a console's thread; the thread ends when it is dropped.
 pub(super) struct Writer {
@@ -31,6 +34,7 @@ struct Queue {
     bytes: VecDeque<u8>,
     dropped: usize,
     writing: bool,
+    closed: bool,
 }
 
 impl Writer {
@@ -40,11 +44,11 @@ impl Writer {
             queue: Mutex::default(),
             changed: Condvar::new(),
         });
-        let weak = Arc::downgrade(&shared);
+        let queue = Arc::clone(&shared);
         let path = format!("/dev/{name}");
         thread::Builder::new()
             .name(format!("console-{name}"))
-            .spawn(move || work(&path, &weak))
+            .spawn(move || work(&path, &queue))
             .ok()?;
         Some(Self { name, shared })
     }
@@ -77,9 +81,21 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
 impl Queue {
     fn push(&mut self, text: &[u8]) {
-        if self.bytes.len() + text.len() > QUEUE_LIMIT {
+        let limit = if text.len() > SHORT {
+            QUEUE_LIMIT
+        } else {
+            QUEUE_LIMIT + QUEUE_LIMIT / 2
+        };
+        if self.bytes.len() + text.len() > limit {
             self.dropped += 1;
             return;
         }
@@ -99,25 +115,23 @@ impl Queue {
     }
 }
 
-fn work(path: &str, shared: &Weak<Shared>) {
+fn work(path: &str, shared: &Shared) {
     let mut device = None;
-    // Looked at twice a second at most, so that a dropped handle ends the thread.
-    while let Some(shared) = shared.upgrade() {
+    loop {
         let queue = lock(&shared.queue);
-        let (mut queue, _) = shared
+        let mut queue = shared
             .changed
-            .wait_timeout_while(queue, Duration::from_secs(5), |queue| {
-                queue.bytes.is_empty()
-            })
+            .wait_while(queue, |queue| queue.bytes.is_empty() && !queue.closed)
             .unwrap_or_else(PoisonError::into_inner);
         let text = queue.take();
-        queue.writing = !text.is_empty();
-        drop(queue);
-        if !text.is_empty() {
-            deliver(path, &mut device, &text);
-            lock(&shared.queue).writing = false;
-            shared.changed.notify_all();
+        if text.is_empty() {
+            return;
         }
+        queue.writing = true;
+        drop(queue);
+        deliver(path, &mut device, &text);
+        lock(&shared.queue).writing = false;
+        shared.changed.notify_all();
     }
 }
 
@@ -172,12 +186,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_drops_whole_messages_and_tells() {
+    fn a_full_queue_drops_long_messages_whole_and_tells() {
         let mut queue = Queue::default();
         queue.push(&vec![b'a'; QUEUE_LIMIT]);
-        queue.push(b"lost\n");
-        queue.push(b"lost\n");
-        assert_eq!(queue.take().len(), QUEUE_LIMIT);
+        queue.push(b"short\n");
+        queue.push(&[b'b'; SHORT + 1]);
+        queue.push(&[b'c'; SHORT + 1]);
+        assert_eq!(queue.take().len(), QUEUE_LIMIT + 6);
         queue.push(b"next\n");
         let text = String::from_utf8(queue.take()).unwrap();
         assert_eq!(

@@ -43,6 +43,10 @@ fn target(reference: &str) -> Result<Target, SourceError> {
         .repository
         .split_once('/')
         .unwrap_or((name.repository, ""));
+    // LinuxKit leaves `docker.io/NAME` as it is; Docker Hub keeps it below `library`.
+    let official = (registry == "docker.io" && !repository.contains('/'))
+        .then(|| format!("library/{repository}"));
+    let repository = official.as_deref().unwrap_or(repository);
     let wanted = name.digest.unwrap_or(name.tag_or_latest());
     Target::new(registry, repository, wanted).map_err(|error| failed(reference, error))
 }
@@ -55,6 +59,19 @@ fn failed(reference: &str, error: nodeimage_registry::Error) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::target;
+
+    #[test]
+    fn official_images_are_below_library() {
+        assert_eq!(
+            target("docker.io/nginx:1.22").unwrap().repository(),
+            "library/nginx"
+        );
+        assert_eq!(
+            target("docker.io/a/nginx:1.22").unwrap().repository(),
+            "a/nginx"
+        );
+        assert_eq!(target("ghcr.io/nginx:1.22").unwrap().repository(), "nginx");
+    }
 
     #[test]
     fn references_become_targets() {

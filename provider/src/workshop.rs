@@ -1,0 +1,151 @@
+//! What resources build with, made when the first one needs it: a plan with a lock starts five
+//! processes that must touch neither store nor network.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use nodeimage_builder::{BuildError, Builder, Machine};
+use nodeimage_disk::canonical::Canonical;
+use nodeimage_formats::raw::{self, RawOptions, Written};
+use nodeimage_formats::{FormatError, Progress as FormatProgress};
+use nodeimage_spec::LockedSpec;
+use tfplugin::{Cancel, Diagnose, Diagnostic, Diagnostics};
+
+use crate::config::{self, Config};
+use crate::progress::Log;
+
+/// The provider's data.
+#[derive(Debug)]
+pub struct Workshop {
+    config: Config,
+    cancel: Cancel,
+    stop: Arc<AtomicBool>,
+    builder: OnceLock<Result<Builder, Diagnostics>>,
+    /// One build at a time uses all threads; Terraform starts ten.
+    turn: Mutex<()>,
+}
+
+impl Workshop {
+    pub(crate) fn new(config: Config, cancel: Cancel) -> Self {
+        Self {
+            config,
+            cancel,
+            stop: Arc::default(),
+            builder: OnceLock::new(),
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// The builder, or why there can be none.
+    pub(crate) fn builder(&self) -> Result<&Builder, Diagnostics> {
+        let made = self.builder.get_or_init(|| {
+            let settings = config::settings(&self.config)?;
+            self.watch();
+            let log = Arc::new(Log(Arc::clone(&self.stop)));
+            settings
+                .builder(Some(log), &self.stop)
+                .diagnose("Can't open the store")
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    /// Passes Terraform's wish to stop on to the builder.
+    fn watch(&self) {
+        let (cancel, stop) = (self.cancel.clone(), Arc::clone(&self.stop));
+        std::thread::spawn(move || {
+            while !cancel.wait(Duration::from_secs(3600)) {}
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Builds the disk of a locked spec.
+    pub(crate) fn disk(&self, locked: &LockedSpec) -> Result<(Machine, Canonical), Diagnostics> {
+        let builder = self.builder()?;
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = builder.machine(locked).map_err(failed)?;
+        let disk = builder.disk(locked, &machine).map_err(failed)?;
+        Ok((machine, disk))
+    }
+
+    /// Builds and writes a raw disk. A part that was damaged in the store is made anew, once.
+    pub(crate) fn write_raw(
+        &self,
+        locked: &LockedSpec,
+        path: &Path,
+    ) -> Result<(Canonical, Written), Diagnostics> {
+        let (machine, disk) = self.disk(locked)?;
+        let builder = self.builder()?;
+        match self.write(&disk, path) {
+            Err(FormatError::Corrupt { .. } | FormatError::Read { .. })
+                if builder.remove_damaged(&machine).map_err(failed)? =>
+            {
+                let (_, disk) = self.disk(locked)?;
+                let written = self.write(&disk, path).map_err(not_written)?;
+                Ok((disk, written))
+            }
+            written => Ok((disk, written.map_err(not_written)?)),
+        }
+    }
+
+    fn write(&self, disk: &Canonical, path: &Path) -> Result<Written, FormatError> {
+        let on_bytes = |_, _| {
+            if self.cancel.is_cancelled() {
+                std::ops::ControlFlow::Break(())
+            } else {
+                std::ops::ControlFlow::Continue(())
+            }
+        };
+        let options = RawOptions {
+            threads: self.builder().map_or(1, |builder| builder.threads().get()),
+            on_bytes: Some(FormatProgress::new(&on_bytes)),
+            sha256: false,
+        };
+        raw::write(&disk.disk, &disk.map, path, &options)
+    }
+}
+
+fn not_written(error: FormatError) -> Diagnostics {
+    match error {
+        FormatError::Cancelled => interrupted(),
+        error => Diagnostic::error("Can't write the disk", error.to_string()).into(),
+    }
+}
+
+/// A build's failure as diagnostics: one for each independent cause.
+pub(crate) fn failed(error: BuildError) -> Diagnostics {
+    if error.is_cancelled() {
+        return interrupted();
+    }
+    let all = match error {
+        BuildError::Many(all) => all,
+        one => vec![one],
+    };
+    let mut found = Diagnostics::new();
+    for error in all {
+        found.push(Diagnostic::error("Can't build the image", text(&error)));
+    }
+    found
+}
+
+/// The message and its causes.
+pub(crate) fn text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn interrupted() -> Diagnostics {
+    let text = "The build was stopped before it was complete. What was done is kept in the store; \
+                apply again to finish.";
+    Diagnostic::error("Interrupted", text).into()
+}
