@@ -1,3 +1,10 @@
 //! Real parts to test against.
 
+pub mod cli;
+pub mod fixture;
+pub mod group;
 pub mod machine;
+pub mod proxy;
+pub mod registry;
+pub mod small_disk;
+pub mod tool;

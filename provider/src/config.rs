@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nodeimage_builder::Settings;
 use nodeimage_images::store::StoreLimits;
 use nodeimage_registry::{Credential, Login, Secret};
-use tfplugin::{Diagnose, Diagnostic, Diagnostics, Val, model, path};
+use tfplugin::{Diagnose, Diagnostic, Diagnostics, Path, Val, model, path};
 
 model! {
     /// Where images are read, and how much of this machine may be used. Nothing here changes an
@@ -88,6 +88,8 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Diagnostics> {
     known(&config.registries, "registries")?;
     for (prefix, login) in config.registries.known().into_iter().flatten() {
         let at = path!("registries").key(prefix);
+        known_at(&login.username, || at.attribute("username"))?;
+        known_at(&login.password, || at.attribute("password"))?;
         let wrong = |error| Diagnostic::error("Not a registry", error).at(at.clone());
         settings
             .logins
@@ -107,14 +109,17 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Diagnostics> {
 }
 
 fn known<T>(value: &Val<T>, name: &str) -> Result<(), Diagnostics> {
+    known_at(value, || Path::root().attribute(name))
+}
+
+fn known_at<T>(value: &Val<T>, at: impl FnOnce() -> Path) -> Result<(), Diagnostics> {
     if value.is_unknown() {
         let text = "This part of the provider's configuration is not known yet, but something has \
                     to be built with it. Give it a value that is known, or apply what it comes from \
                     first (`terraform apply -target`).";
-        let at = tfplugin::Path::root().attribute(name);
         return Err(
             Diagnostic::error("The provider is not configured yet", text)
-                .at(at)
+                .at(at())
                 .into(),
         );
     }

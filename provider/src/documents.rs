@@ -33,7 +33,10 @@ impl Documents {
                 let text = "a set has no order, and the order decides what wins: use a list";
                 Err(wrong(text, path!("config")).into())
             }
-            _ => Err(wrong("it is something else", path!("config")).into()),
+            other => {
+                let text = format!("this is {}", other.kind());
+                Err(wrong(&text, path!("config")).into())
+            }
         }
     }
 
@@ -47,7 +50,10 @@ impl Documents {
                 Value::String(text) => texts.push(text.clone()),
                 Value::Unknown(_) => unknown = true,
                 Value::Null => found.push(wrong("this element is null", place())),
-                _ => found.push(wrong("this element is no text", place())),
+                other => {
+                    let text = format!("this element is {}", other.kind());
+                    found.push(wrong(&text, place()));
+                }
             }
         }
         if elements.is_empty() {

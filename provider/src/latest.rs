@@ -65,6 +65,10 @@ fn architectures(config: &LatestModel) -> Result<Vec<Architecture>, Diagnostics>
         return Ok(vec![Architecture::Amd64]);
     };
     let mut found = Diagnostics::new();
+    if names.is_empty() {
+        let text = "Name at least one, or leave the attribute out for `amd64`.";
+        found.push(Diagnostic::error("No architecture", text).at(path!("architectures")));
+    }
     let mut architectures = Vec::new();
     for (at, name) in names.iter().enumerate() {
         match name.parse() {

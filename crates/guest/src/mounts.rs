@@ -123,6 +123,10 @@ pub(crate) fn early() {
 /// Everything; what fails is told and left out.
 pub(crate) fn all(cmdline: &Cmdline) {
     tell(PROC.mount());
+    // Nothing else has to bring them, and soon they can't be made.
+    for entry in [RUN, TMP, VAR] {
+        folder(entry.target, 0o755);
+    }
     // The image's files do not change while the machine runs. Fails on a root that is read-only
     // already, or busy.
     let _ = mount_remount("/", MountFlags::RDONLY, "");

@@ -1,6 +1,15 @@
 //! The project's own commands, as a library so that tests can call them.
 
 pub mod base_images;
+pub mod bench;
+mod cargo;
+pub mod demo;
+pub mod dist;
+pub mod docs;
+mod layout;
 mod process;
 pub mod setup;
+mod steps;
+mod terraform;
+pub mod testing;
 pub mod workspace;

@@ -6,7 +6,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::base_images::{self, Options};
+use xtask::bench;
+use xtask::demo;
+use xtask::dist;
+use xtask::docs;
 use xtask::setup::{self, Need};
+use xtask::testing;
 use xtask::workspace::Workspace;
 
 #[derive(Debug, Parser)]
@@ -36,6 +41,34 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         init: Option<PathBuf>,
     },
+    /// Set everything up, make the disk of examples/local and boot it
+    Demo {
+        /// Begin with an empty store
+        #[arg(long)]
+        fresh: bool,
+        /// Use the command line even if terraform is there
+        #[arg(long)]
+        cli: bool,
+    },
+    /// Set up, and run all tests
+    Test,
+    /// Make a release: zip, checksums, manifest
+    Dist,
+    /// Write the generated pages of docs/
+    Docs {
+        /// Only compare
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure builds
+    Bench {
+        /// Write the result to docs/performance.md
+        #[arg(long)]
+        write: bool,
+        /// Only make what is measured
+        #[arg(long, hide = true, conflicts_with = "write")]
+        prepare: bool,
+    },
 }
 
 fn run(command: Command) -> Result<()> {
@@ -51,7 +84,26 @@ fn run(command: Command) -> Result<()> {
             println!("{}", made.layout.display());
             Ok(())
         }
+        Command::Demo { fresh, cli } => {
+            demo::run(&Workspace::find()?, demo::Options { fresh, cli })
+        }
+        Command::Test => testing::run(&Workspace::find()?),
+        Command::Dist => release(&Workspace::find()?),
+        Command::Docs { check } => docs::run(&Workspace::find()?, check),
+        Command::Bench { prepare: true, .. } => bench::prepare(&Workspace::find()?),
+        Command::Bench { write, .. } => bench::run(&Workspace::find()?, write),
     }
+}
+
+fn release(workspace: &Workspace) -> Result<()> {
+    let made = dist::make(workspace)?;
+    let (major, minor) = made.facts.glibc;
+    println!("{}", made.zip.display());
+    println!(
+        "needs glibc {major}.{minor} and {}",
+        made.facts.libraries.join(", ")
+    );
+    Ok(())
 }
 
 fn main() -> ExitCode {

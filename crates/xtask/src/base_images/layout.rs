@@ -21,13 +21,13 @@ const REFERENCE: &str = "org.opencontainers.image.ref.name";
 
 /// What a container of the image runs, and the image's labels.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Config {
+pub(crate) struct Config {
     #[serde(rename = "Env", skip_serializing_if = "Vec::is_empty")]
-    pub(super) environment: Vec<String>,
+    pub(crate) environment: Vec<String>,
     #[serde(rename = "Cmd", skip_serializing_if = "Vec::is_empty")]
-    pub(super) command: Vec<String>,
+    pub(crate) command: Vec<String>,
     #[serde(rename = "Labels", skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,14 +97,14 @@ pub struct Image {
 
 /// A layout being written.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     folder: PathBuf,
     images: BTreeMap<String, (Descriptor, u64)>,
     blobs: BTreeSet<String>,
 }
 
 impl Layout {
-    pub(super) fn create(folder: &Path) -> Result<Self> {
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
         let blobs = folder.join("blobs/sha256");
         std::fs::create_dir_all(&blobs)
             .with_context(|| format!("cannot make {}", blobs.display()))?;
@@ -116,7 +116,7 @@ impl Layout {
     }
 
     /// Adds an image of one layer under all of `references`.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         references: &[String],
         tree: &Tree,
@@ -165,7 +165,7 @@ impl Layout {
     }
 
     /// Makes the new images the layout's only ones.
-    pub(super) fn finish(self) -> Result<Vec<Image>> {
+    pub(crate) fn finish(self) -> Result<Vec<Image>> {
         self.write("oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}")?;
         let index = Index {
             schema_version: 2,

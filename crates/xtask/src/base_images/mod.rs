@@ -8,7 +8,7 @@ mod certificates;
 mod host_tool;
 mod init;
 mod kernel;
-mod layout;
+pub(crate) mod layout;
 mod libraries;
 mod licences;
 mod lock;
@@ -16,7 +16,7 @@ mod mirror;
 mod packages;
 mod recipe;
 mod recipes;
-mod tree;
+pub(crate) mod tree;
 mod union;
 
 use std::collections::BTreeSet;

@@ -11,7 +11,7 @@ use tar::{EntryType, Header};
 
 /// What a path is. Bytes are shared, since packages and images both hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Folder,
     File(Arc<Vec<u8>>),
     Link(String),
@@ -19,27 +19,27 @@ pub(super) enum Content {
 
 /// A path's content and permission bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) mode: u32,
-    pub(super) content: Content,
+pub(crate) struct Node {
+    pub(crate) mode: u32,
+    pub(crate) content: Content,
 }
 
 impl Node {
-    pub(super) fn file(mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn file(mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             mode,
             content: Content::File(Arc::new(bytes.into())),
         }
     }
 
-    pub(super) fn link(target: impl Into<String>) -> Self {
+    pub(crate) fn link(target: impl Into<String>) -> Self {
         Self {
             mode: 0o777,
             content: Content::Link(target.into()),
         }
     }
 
-    pub(super) fn folder(mode: u32) -> Self {
+    pub(crate) fn folder(mode: u32) -> Self {
         Self {
             mode,
             content: Content::Folder,
@@ -49,12 +49,12 @@ impl Node {
 
 /// Paths (no leading slash) to nodes; every parent is present.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tree(BTreeMap<String, Node>);
+pub(crate) struct Tree(BTreeMap<String, Node>);
 
 impl Tree {
     /// Adds a node and the folders above it (0755). The same node twice is
     /// one; two different ones for a path are an error.
-    pub(super) fn add(&mut self, path: &str, node: Node) -> Result<()> {
+    pub(crate) fn add(&mut self, path: &str, node: Node) -> Result<()> {
         if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             bail!("{path:?} is no clean relative path");
         }
@@ -83,16 +83,16 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, path: &str) -> Option<&Node> {
         self.0.get(path)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
     /// The tree as a tar archive.
-    pub(super) fn to_tar(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_tar(&self) -> Result<Vec<u8>> {
         let mut tar = tar::Builder::new(Vec::new());
         for (path, node) in &self.0 {
             append(&mut tar, path, node).with_context(|| format!("cannot archive {path}"))?;
@@ -127,7 +127,7 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, path: &str, node: &Node) -> std::io::
 }
 
 /// Reads every node of a tar archive; a hard link becomes a second file.
-pub(super) fn read_tar(input: impl Read) -> Result<Vec<(String, Node)>> {
+pub(crate) fn read_tar(input: impl Read) -> Result<Vec<(String, Node)>> {
     let mut archive = tar::Archive::new(input);
     let mut nodes: Vec<(String, Node)> = Vec::new();
     for entry in archive.entries().context("cannot read the archive")? {
