@@ -21,8 +21,7 @@ pub const USER: &str = "tester";
 /// The user's password. It must never be seen in what nodeimage prints.
 pub const PASSWORD: &str = "correct-horse-9";
 /// The same for the registry, as bcrypt.
-const HTPASSWD: &str =
-    "tester:$2b$04$abcdefghijklmnopqrstuudO62L7Qkirs/huImrwIVmHMiSKU/YP.\n";
+const HTPASSWD: &str = "tester:$2b$04$abcdefghijklmnopqrstuudO62L7Qkirs/huImrwIVmHMiSKU/YP.\n";
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -51,7 +51,10 @@ impl SmallDisk {
                 errors.read_to_string(&mut words)?;
             }
             keeper.wait()?;
-            bail!("cannot mount a tmpfs in a namespace of our own: {}", words.trim());
+            bail!(
+                "cannot mount a tmpfs in a namespace of our own: {}",
+                words.trim()
+            );
         }
         let root = format!("/proc/{}/root", keeper.id());
         let path = Path::new(&root).join(folder.path().strip_prefix("/")?);

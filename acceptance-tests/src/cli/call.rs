@@ -326,4 +326,3 @@ impl Done {
         anyhow!("wanted {wanted} of {shown}\n{status}\n{stdout}{stderr}")
     }
 }
-

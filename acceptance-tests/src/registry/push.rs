@@ -61,7 +61,10 @@ impl Push<'_> {
     }
 
     fn blob(&mut self, repository: &str, digest: &str) -> Result<()> {
-        if !self.there.insert((repository.to_owned(), digest.to_owned())) {
+        if !self
+            .there
+            .insert((repository.to_owned(), digest.to_owned()))
+        {
             return Ok(());
         }
         let target = format!("/v2/{repository}/blobs/{digest}");
@@ -74,7 +77,14 @@ impl Push<'_> {
         let join = if place.contains('?') { '&' } else { '?' };
         let target = format!("{place}{join}digest={digest}");
         let bytes = self.read(digest)?;
-        http::send(self.port, "PUT", &target, "application/octet-stream", &bytes).map(drop)
+        http::send(
+            self.port,
+            "PUT",
+            &target,
+            "application/octet-stream",
+            &bytes,
+        )
+        .map(drop)
     }
 }
 
