@@ -4,6 +4,7 @@
 //! of the test's environment, so tests do not meet each other.
 
 mod call;
+mod machine;
 
 use std::path::{Path, PathBuf};
 

@@ -9,17 +9,8 @@ use serde_json::{Value, json};
 
 type Test = Result<()>;
 
-/// A sandbox with the machine of stand-ins: quick to build.
 fn fixture() -> Result<Sandbox> {
-    let sandbox = Sandbox::new()?;
-    let mut layout = fixture::Layout::create(sandbox.path("images"))?;
-    fixture::machine(&mut layout, fixture::Codec::Gzip)?;
-    sandbox.write("node.yml", fixture::MACHINE)?;
-    sandbox.write(
-        "nodeimage.toml",
-        "[sources]\n\"builtin\" = \"oci:images\"\n\"fixture.example\" = \"oci:images\"\n",
-    )?;
-    Ok(sandbox)
+    Sandbox::with_fixture(fixture::Codec::Gzip)
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub(crate) struct FileResource;
 struct Seen {
     mtime: i64,
     mtime_nsec: i64,
+    ctime: i64,
+    ctime_nsec: i64,
     inode: u64,
 }
 
@@ -51,6 +53,9 @@ impl Seen {
         Ok(Self {
             mtime: metadata.mtime(),
             mtime_nsec: metadata.mtime_nsec(),
+            // Unlike the others it can't be set back.
+            ctime: metadata.ctime(),
+            ctime_nsec: metadata.ctime_nsec(),
             inode: metadata.ino(),
         })
     }
@@ -114,13 +119,17 @@ impl Resource for FileResource {
         if !metadata.is_file() || i64::try_from(metadata.len()) != Ok(*size) {
             return Ok(None);
         }
-        let seen: Option<Seen> = serde_json::from_slice(cx.private()).ok();
-        if seen.is_some() && seen == Seen::of(path).ok() {
+        let known: Option<Seen> = serde_json::from_slice(cx.private()).ok();
+        let seen = Seen::of(path).diagnose_at(path!("path"), "Can't read the file")?;
+        if known.as_ref() == Some(&seen) {
             return Ok(Some(state));
         }
         // Somebody touched it, or copied it here: its bytes decide.
         let intact = is_intact(path, metadata.len(), digest)
             .diagnose_at(path!("path"), "Can't read the file")?;
+        if intact {
+            cx.set_private(serde_json::to_vec(&seen).unwrap_or_default());
+        }
         Ok(intact.then_some(state))
     }
 
@@ -132,7 +141,9 @@ impl Resource for FileResource {
         state: &mut FileModel,
     ) -> Result<(), Diagnostics> {
         let id = |model: &FileModel| model.image.known().map(|image| image.id.clone());
-        if id(prior) == id(state) && state.disk_digest.is_known() {
+        if id(prior) == id(state) && prior.disk_digest.is_known() {
+            state.disk_digest = prior.disk_digest.clone();
+            state.size = prior.size.clone();
             return Ok(());
         }
         write(cx, config, state)

@@ -14,6 +14,7 @@ mod config;
 mod documents;
 mod faults;
 mod file;
+mod given;
 mod image;
 mod image_id;
 mod latest;

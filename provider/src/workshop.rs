@@ -1,7 +1,7 @@
 //! What resources build with, made when the first one needs it: a plan with a lock starts five
 //! processes that must touch neither store nor network.
 
-use std::path::Path;
+use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,10 +11,13 @@ use nodeimage_disk::canonical::Canonical;
 use nodeimage_formats::raw::{self, RawOptions, Written};
 use nodeimage_formats::{FormatError, Progress as FormatProgress};
 use nodeimage_spec::LockedSpec;
-use tfplugin::{Cancel, Diagnose, Diagnostic, Diagnostics};
+use tfplugin::{Cancel, Diagnose, Diagnostic, Diagnostics, Path, path};
 
 use crate::config::{self, Config};
 use crate::progress::Log;
+
+/// The attribute that a failure is about.
+pub(crate) type Place<'a> = dyn Fn(&BuildError) -> Path + 'a;
 
 /// The provider's data.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl Workshop {
     /// The builder, or why there can be none.
     pub(crate) fn builder(&self) -> Result<&Builder, Diagnostics> {
         let made = self.builder.get_or_init(|| {
-            let settings = config::settings(&self.config)?;
+            let settings = config::settings(&self.config).map_err(in_provider)?;
             self.watch();
             let log = Arc::new(Log(Arc::clone(&self.stop)));
             settings
@@ -60,12 +63,21 @@ impl Workshop {
         });
     }
 
-    /// Builds the disk of a locked spec.
-    pub(crate) fn disk(&self, locked: &LockedSpec) -> Result<(Machine, Canonical), Diagnostics> {
+    /// Builds the disk of a locked spec. `place` says which attribute a failure is about.
+    pub(crate) fn disk(
+        &self,
+        locked: &LockedSpec,
+        place: &Place<'_>,
+    ) -> Result<(Machine, Canonical), Diagnostics> {
         let builder = self.builder()?;
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let machine = builder.machine(locked).map_err(failed)?;
-        let disk = builder.disk(locked, &machine).map_err(failed)?;
+        if self.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        let machine = builder.machine(locked).map_err(|e| failed(e, place))?;
+        let disk = builder
+            .disk(locked, &machine)
+            .map_err(|e| failed(e, place))?;
         Ok((machine, disk))
     }
 
@@ -73,15 +85,18 @@ impl Workshop {
     pub(crate) fn write_raw(
         &self,
         locked: &LockedSpec,
-        path: &Path,
+        path: &FilePath,
     ) -> Result<(Canonical, Written), Diagnostics> {
-        let (machine, disk) = self.disk(locked)?;
+        let place = |_: &BuildError| path!("image");
+        let (machine, disk) = self.disk(locked, &place)?;
         let builder = self.builder()?;
         match self.write(&disk, path) {
             Err(FormatError::Corrupt { .. } | FormatError::Read { .. })
-                if builder.remove_damaged(&machine).map_err(failed)? =>
+                if builder
+                    .remove_damaged(&machine)
+                    .map_err(|e| failed(e, &place))? =>
             {
-                let (_, disk) = self.disk(locked)?;
+                let (_, disk) = self.disk(locked, &place)?;
                 let written = self.write(&disk, path).map_err(not_written)?;
                 Ok((disk, written))
             }
@@ -89,7 +104,7 @@ impl Workshop {
         }
     }
 
-    fn write(&self, disk: &Canonical, path: &Path) -> Result<Written, FormatError> {
+    fn write(&self, disk: &Canonical, path: &FilePath) -> Result<Written, FormatError> {
         let on_bytes = |_, _| {
             if self.cancel.is_cancelled() {
                 std::ops::ControlFlow::Break(())
@@ -106,15 +121,35 @@ impl Workshop {
     }
 }
 
+/// Faults of the provider block turn up in the calls of resources, whose attributes are others: there
+/// they are named, not pointed at.
+fn in_provider(found: Diagnostics) -> Diagnostics {
+    let named = |fault: &Diagnostic| {
+        let at = &fault.path;
+        let text = format!("`{at}` of the provider block: {}", fault.detail);
+        Diagnostic::error(fault.summary.clone(), text)
+    };
+    let named_or_not = |fault: &Diagnostic| {
+        if fault.path.is_root() {
+            fault.clone()
+        } else {
+            named(fault)
+        }
+    };
+    found.iter().map(named_or_not).collect()
+}
+
 fn not_written(error: FormatError) -> Diagnostics {
     match error {
         FormatError::Cancelled => interrupted(),
-        error => Diagnostic::error("Can't write the disk", error.to_string()).into(),
+        error => Diagnostic::error("Can't write the disk", text(&error))
+            .at(path!("path"))
+            .into(),
     }
 }
 
 /// A build's failure as diagnostics: one for each independent cause.
-pub(crate) fn failed(error: BuildError) -> Diagnostics {
+fn failed(error: BuildError, place: &Place<'_>) -> Diagnostics {
     if error.is_cancelled() {
         return interrupted();
     }
@@ -124,7 +159,7 @@ pub(crate) fn failed(error: BuildError) -> Diagnostics {
     };
     let mut found = Diagnostics::new();
     for error in all {
-        found.push(Diagnostic::error("Can't build the image", text(&error)));
+        found.push(Diagnostic::error("Can't build the image", text(&error)).at(place(&error)));
     }
     found
 }

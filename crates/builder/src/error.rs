@@ -98,6 +98,9 @@ impl BuildError {
         match self {
             Self::Cancelled => true,
             Self::Image(error) => error.is_cancelled(),
+            Self::RootFs(rootfs::Error::Image { source, .. }) => source
+                .downcast_ref::<nodeimage_images::Error>()
+                .is_some_and(nodeimage_images::Error::is_cancelled),
             Self::Many(errors) => errors.iter().any(Self::is_cancelled),
             _ => false,
         }

@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn the_program_is_found_among_cargos_facts() {
-        let facts = br#"{"reason":"compiler-artifact","target":{"name":"nodeimage"},"executable":null}
+        let facts =
+            br#"{"reason":"compiler-artifact","target":{"name":"nodeimage"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}
 {"reason":"compiler-artifact","target":{"name":"nodeimage"},"executable":"/t/nodeimage"}
 {"reason":"build-finished","success":true}

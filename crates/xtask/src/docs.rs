@@ -142,9 +142,10 @@ mod tests {
     #[test]
     fn missing_changed_and_left_over_pages_are_found() {
         let root = tempfile::tempdir().unwrap();
-        let pages: BTreeMap<String, String> = ["docs/cli.md", "docs/resources/a.md", "docs/index.md"]
-            .map(|path| (path.to_owned(), "text".to_owned()))
-            .into();
+        let pages: BTreeMap<String, String> =
+            ["docs/cli.md", "docs/resources/a.md", "docs/index.md"]
+                .map(|path| (path.to_owned(), "text".to_owned()))
+                .into();
         for (path, text) in [
             ("docs/cli.md", "text"),
             ("docs/resources/a.md", "other"),
@@ -156,7 +157,11 @@ mod tests {
         let found = Vec::from_iter(differing(root.path(), &pages).unwrap());
         assert_eq!(
             found,
-            ["docs/index.md", "docs/resources/a.md", "docs/resources/b.md"]
+            [
+                "docs/index.md",
+                "docs/resources/a.md",
+                "docs/resources/b.md"
+            ]
         );
     }
 }

@@ -49,10 +49,7 @@ pub(crate) fn demand() -> Result<PathBuf> {
 
 fn parse_version(text: &str) -> Option<(u64, u64)> {
     let mut numbers = text.split(['.', '-']);
-    Some((
-        numbers.next()?.parse().ok()?,
-        numbers.next()?.parse().ok()?,
-    ))
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// Terraform without the user's settings, and without a look for newer ones.
@@ -78,13 +75,13 @@ pub(crate) struct Terraform {
     program: PathBuf,
     folder: PathBuf,
     settings: PathBuf,
-    store: PathBuf,
+    cache: PathBuf,
 }
 
 impl Terraform {
     /// For the configuration in `folder`. The mirror and terraform's settings
-    /// go beside it; `store` is nodeimage's.
-    pub(crate) fn new(program: PathBuf, dist: &Dist, folder: &Path, store: &Path) -> Result<Self> {
+    /// go beside it; `cache` is a folder in which the provider keeps its store.
+    pub(crate) fn new(program: PathBuf, dist: &Dist, folder: &Path, cache: &Path) -> Result<Self> {
         let mirror = folder.with_extension("mirror");
         let place = mirror.join(ADDRESS);
         std::fs::create_dir_all(&place)
@@ -98,7 +95,7 @@ impl Terraform {
             program,
             folder: folder.to_owned(),
             settings,
-            store: store.to_owned(),
+            cache: cache.to_owned(),
         })
     }
 
@@ -109,8 +106,7 @@ impl Terraform {
             .args(arguments)
             .current_dir(&self.folder)
             .env("TF_CLI_CONFIG_FILE", &self.settings)
-            .env("NODEIMAGE_CACHE", &self.store)
-            .env("NODEIMAGE_CONFIG", self.folder.join("nodeimage.toml"));
+            .env("XDG_CACHE_HOME", &self.cache);
         command
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, anyhow};
 use nodeimage_builder::{Builder, Machine};
@@ -18,7 +19,6 @@ use super::pin::pin;
 use crate::args::{self, Global};
 use crate::error::Failure;
 use crate::input::{Input, settings};
-use crate::interrupt;
 use crate::output::{Output, bytes};
 use crate::progress::Show;
 
@@ -68,7 +68,12 @@ struct Made {
     sha256: Option<String>,
 }
 
-pub(crate) fn run(global: &Global, args: &args::Build, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(
+    global: &Global,
+    args: &args::Build,
+    output: Output,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
     let input = Input::read(&args.spec)?;
     let formats = formats(args, &input)?;
     let options = disk_options(args)?;
@@ -76,10 +81,9 @@ pub(crate) fn run(global: &Global, args: &args::Build, output: Output) -> Result
     if name.is_empty() || name.contains('/') {
         return Err(anyhow!("--name {name:?} is no file name; --dir says where files go").into());
     }
-    let stop = interrupt::flag()?;
-    let show = Arc::new(Show::new(output, Arc::clone(&stop)));
+    let show = Arc::new(Show::new(output, Arc::clone(stop)));
     let progress: Arc<dyn Progress> = Arc::clone(&show) as _;
-    let builder = settings(global, Some(&input.dir))?.builder(Some(progress), &stop)?;
+    let builder = settings(global, Some(&input.dir))?.builder(Some(progress), stop)?;
     let locked = pin(&builder, &input, args.arch, &options, output)?;
     std::fs::create_dir_all(&args.dir)
         .with_context(|| format!("cannot make the directory {}", args.dir.display()))?;

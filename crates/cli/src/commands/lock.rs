@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, anyhow};
 use nodeimage_builder::locking::{self, Wanted};
@@ -14,11 +15,15 @@ use serde_json::json;
 use crate::args::{self, Global};
 use crate::error::Failure;
 use crate::input::{Input, settings};
-use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Show;
 
-pub(crate) fn run(global: &Global, args: &args::Lock, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(
+    global: &Global,
+    args: &args::Lock,
+    output: Output,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
     // A lock that is to be written need not be there.
     let mut spec = args::Spec {
         files: args.spec.files.clone(),
@@ -47,10 +52,9 @@ pub(crate) fn run(global: &Global, args: &args::Lock, output: Output) -> Result<
         return check(&input, &names, args, &path, output);
     }
     let update = updates(args, &names)?;
-    let stop = interrupt::flag()?;
-    let show = Arc::new(Show::new(output, Arc::clone(&stop)));
+    let show = Arc::new(Show::new(output, Arc::clone(stop)));
     let progress: Arc<dyn Progress> = Arc::clone(&show) as _;
-    let builder = settings(global, Some(&input.dir))?.builder(Some(progress), &stop)?;
+    let builder = settings(global, Some(&input.dir))?.builder(Some(progress), stop)?;
     let wanted = Wanted {
         spec: &input.parsed.spec,
         architectures: &args.arch,

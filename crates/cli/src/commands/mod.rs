@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
 use crate::error::Failure;
+use crate::interrupt::stoppable;
 use crate::output::Output;
 
 /// Runs the command and tells how it ended: 0 done, 1 failed, 130 interrupted.
@@ -20,8 +21,8 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         quiet: cli.global.quiet,
     };
     let result = match &cli.command {
-        Command::Build(args) => build::run(&cli.global, args, output),
-        Command::Lock(args) => lock::run(&cli.global, args, output),
+        Command::Build(args) => stoppable(|stop| build::run(&cli.global, args, output, stop)),
+        Command::Lock(args) => stoppable(|stop| lock::run(&cli.global, args, output, stop)),
         Command::Lint(args) => lint::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Cache(args) => cache::run(&cli.global, args, output),

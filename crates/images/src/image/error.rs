@@ -19,7 +19,7 @@ pub struct Error {
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
     /// No source has it, or none could be read.
-    #[error("cannot get {what}: {}", list(errors))]
+    #[error("cannot get {what}: {}{}", list(errors), advice(errors))]
     Sources {
         /// Its tag, a digest or a layer.
         what: String,
@@ -83,6 +83,15 @@ impl Error {
             return false;
         };
         matches!(layer.problem, LayerProblem::Cancelled)
+    }
+}
+
+/// What to do when every place answered and none has it.
+fn advice(errors: &[SourceError]) -> &'static str {
+    if errors.iter().all(SourceError::is_not_found) {
+        "; check the reference, or name another place in [sources] of nodeimage.toml"
+    } else {
+        ""
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A tag is read from the source of the longest prefix that fits, and from nowhere else: the map
 //! says where a reference is read. A digest is good wherever it is found: in that source, or in
-//! any other; those on this machine are asked before the network. The registry a reference names is asked when no prefix fits.
+//! any other; those on this machine are asked before the network. The registry a reference names is
+//! asked when no prefix fits.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -134,6 +135,15 @@ impl Sources {
     }
 
     fn remote(&self, reference: &str) -> Result<Arc<dyn Remote>, SourceError> {
+        if reference.starts_with("builtin:") {
+            let why = "it comes with a release, in the folder `images` beside the program, and \
+                       there is none; name an image layout in nodeimage.toml: [sources] \
+                       builtin = \"oci:DIR\"";
+            return Err(SourceError::new(
+                reference,
+                SourceErrorKind::Malformed(why.into()),
+            ));
+        }
         self.remote.clone().ok_or_else(|| {
             let why = "no source is given for it and registries are not asked; name one in \
                        [sources] of nodeimage.toml";

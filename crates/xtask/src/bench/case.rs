@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::blocks::Blocks;
 use super::child::{self, Cost};
 use crate::process;
+use crate::workspace;
 
 /// Rounds from an empty store on. Warm builds are twice as many.
 const ROUNDS: usize = 3;
@@ -63,12 +64,7 @@ impl Bench<'_> {
         }
         let (mut cold, mut warm, mut line, mut swap) = (vec![], vec![], vec![], vec![]);
         for round in 0..ROUNDS {
-            match std::fs::remove_dir_all(self.folder.join("store")) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).context("cannot empty the store");
-                }
-                _ => {}
-            }
+            workspace::remove(&self.folder.join("store"))?;
             cold.push(self.build("first")?);
             warm.push(self.build("first")?);
             warm.push(self.build("first")?);

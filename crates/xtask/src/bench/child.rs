@@ -44,8 +44,8 @@ pub(super) fn measure(command: &mut Command) -> Result<Cost> {
     let child = command
         .spawn()
         .with_context(|| format!("cannot run {}", process::shown(command)))?;
-    let (status, usage) = wait(child.id())
-        .with_context(|| format!("cannot wait for {}", process::shown(command)))?;
+    let (status, usage) =
+        wait(child.id()).with_context(|| format!("cannot wait for {}", process::shown(command)))?;
     let wall = start.elapsed();
     if !status.success() {
         let said = read(words).unwrap_or_default();

@@ -61,7 +61,11 @@ fn add(made: &mut Layout, number: u64, version: u64) -> Result<()> {
         let size = sizes.size().min(BYTES - total);
         let seed = (number << 32) + count;
         let changed = version > 1 && count % 5 == 0;
-        let seed = if changed { seed + (version << 48) } else { seed };
+        let seed = if changed {
+            seed + (version << 48)
+        } else {
+            seed
+        };
         let path = format!("usr/lib/service/{:02}/{count:04}", count % 17);
         let bytes = Numbers::new(seed).file(size);
         tree.add(&path, Node::file(0o644, bytes))?;

@@ -1,1 +1,136 @@
-//! placeholder
+//! `cargo xtask bench`: what building costs, with the real program as a child,
+//! against the aims and against other programs in the same run.
+
+mod blocks;
+mod case;
+mod cases;
+mod child;
+mod content;
+mod images;
+mod page;
+mod peer;
+mod plan;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::base_images::{self, Options};
+use crate::cargo;
+use crate::dist;
+use crate::process;
+use crate::setup::{self, Need};
+use crate::steps::Steps;
+use crate::terraform;
+use crate::workspace::Workspace;
+use case::{Bench, Case, Measured};
+use child::Cost;
+use peer::Layers;
+use plan::Plans;
+
+/// A case with what it is compared with.
+#[derive(Debug)]
+struct Row {
+    case: Case,
+    /// Bytes of all its layers, unpacked.
+    bytes: u64,
+    measured: Measured,
+    /// `gzip -dc | zstd -3` of the same layers.
+    peer: Cost,
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("bench")
+}
+
+/// Makes what is measured. In a process of its own: a child's peak memory
+/// begins with that of who started it, so the measuring one stays small.
+///
+/// # Errors
+/// When the images cannot be made.
+pub fn prepare(workspace: &Workspace) -> Result<()> {
+    setup::ensure(&[Need::Zstd, Need::Linker])?;
+    let base = base_images::ensure(workspace, &Options::default())?;
+    let folder = folder(workspace);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let made = images::ensure(&folder, &base.layout)?;
+    let sources = |name: &str, layout: &Path| {
+        let oci = format!("oci:{}", layout.display());
+        (name.to_owned(), toml::Value::from(oci))
+    };
+    let sources = toml::Table::from_iter([
+        sources("builtin", &base.layout),
+        sources("ghcr.io/nodeimage", &base.layout),
+        sources("bench.example", &made),
+    ]);
+    let config = toml::Table::from_iter([("sources".to_owned(), sources.into())]);
+    std::fs::write(folder.join("nodeimage.toml"), config.to_string())
+        .context("cannot write nodeimage.toml")
+}
+
+/// Measures and prints; writes `docs/performance.md` when `write` is set.
+///
+/// # Errors
+/// When something cannot be built. A missed aim is a line of the result, not
+/// an error.
+pub fn run(workspace: &Workspace, write: bool) -> Result<()> {
+    let steps = Steps::new("bench");
+    let program = steps.run("the program nodeimage", || cargo::nodeimage(workspace))?;
+    steps.run("images", || {
+        let this = std::env::current_exe().context("cannot find this program")?;
+        process::run(Command::new(this).args(["bench", "--prepare"]))
+    })?;
+    let floor = child::measure(&mut Command::new("true"))?.peak;
+    let folder = folder(workspace);
+    let (base, made) = (workspace.base_images(), folder.join("layout"));
+    let mut rows = Vec::new();
+    for (name, case) in [
+        ("local", cases::local(workspace)?),
+        ("made-up", cases::made_up()),
+    ] {
+        let bench = Bench {
+            program: &program,
+            config: &folder.join("nodeimage.toml"),
+            folder: folder.join(name),
+        };
+        let measured = steps.run(case.name, || bench.measure(&case))?;
+        let layers = Layers::of(&case.yaml, &base, &made)?;
+        let peer = steps.run("the same layers through gzip and zstd", || {
+            layers.gzip_and_zstd()
+        })?;
+        rows.push(Row {
+            bytes: layers.bytes,
+            case,
+            measured,
+            peer,
+        });
+    }
+    let plans = match terraform::find()? {
+        None => None,
+        Some(terraform) => Some(steps.run("terraform plan", || plans(workspace, terraform))?),
+    };
+    let table = table::render(&rows, plans.as_ref(), floor);
+    print!("{table}");
+    let text = page::render(&table, &images::fingerprint(&made)?);
+    if write {
+        let path = workspace.root.join("docs/performance.md");
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    steps.say(&format!("all in {:.0} s", steps.seconds()));
+    Ok(())
+}
+
+fn plans(workspace: &Workspace, terraform: PathBuf) -> Result<Plans> {
+    let dist = dist::make(workspace)?;
+    let folder = folder(workspace).join("plan");
+    plan::measure(
+        workspace,
+        terraform,
+        &workspace.base_images(),
+        &dist,
+        &folder,
+    )
+}

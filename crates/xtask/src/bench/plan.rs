@@ -1,15 +1,16 @@
 //! What an unchanged `terraform plan` costs with the example's image, over
 //! one where the same provider has nothing to do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::child::{self, Cost};
 use crate::demo::Demo;
-use crate::dist::Dist;
+use crate::dist::{self, Dist};
 use crate::terraform::Terraform;
+use crate::workspace::{self, Workspace};
 
 const ROUNDS: usize = 5;
 
@@ -33,22 +34,28 @@ impl Plans {
 
 /// Applies the example, then plans again and again.
 pub(super) fn measure(
-    demo: &Demo,
-    terraform: &Terraform,
+    clone: &Workspace,
+    program: PathBuf,
+    layout: &Path,
     dist: &Dist,
     folder: &Path,
 ) -> Result<Plans> {
+    workspace::remove(folder)?;
     let idle = folder.join("idle");
     std::fs::create_dir_all(&idle).context("cannot make a folder")?;
     std::fs::write(idle.join("main.tf"), IDLE).context("cannot write main.tf")?;
-    let idle = demo.beside(terraform, dist, &idle)?;
+    let idle = Terraform::new(program.clone(), dist, &idle, &folder.join("cache"))?;
     idle.init()?;
+
+    let release = dist::unpack(dist, &folder.join("release"))?;
+    let demo = Demo::prepare(clone, layout, folder, release)?;
     demo.lock()?;
-    terraform.init()?;
-    terraform.apply()?;
+    let example = demo.terraform(program, dist)?;
+    example.init()?;
+    example.apply()?;
     Ok(Plans {
         idle: plan(&idle)?,
-        unchanged: plan(terraform)?,
+        unchanged: plan(&example)?,
     })
 }
 

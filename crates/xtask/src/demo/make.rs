@@ -13,23 +13,23 @@ use crate::workspace::Workspace;
 
 /// The copy and what works on it.
 #[derive(Debug)]
-pub(super) struct Demo {
+pub(crate) struct Demo {
     program: PathBuf,
     work: PathBuf,
-    store: PathBuf,
+    cache: PathBuf,
 }
 
 /// A disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Made {
-    pub(super) disk: PathBuf,
-    pub(super) disk_digest: String,
+pub(crate) struct Made {
+    pub(crate) disk: PathBuf,
+    pub(crate) disk_digest: String,
 }
 
 impl Demo {
     /// Copies the example, and says where its images are. The boot and init
     /// images are the release's own.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         workspace: &Workspace,
         layout: &Path,
         folder: &Path,
@@ -49,17 +49,17 @@ impl Demo {
         Ok(Self {
             program,
             work,
-            store: folder.join("store"),
+            cache: folder.join("cache"),
         })
     }
 
     fn nodeimage(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .arg("--cache")
-            .arg(&self.store)
             .args(arguments)
             .current_dir(&self.work)
+            .env("XDG_CACHE_HOME", &self.cache)
+            .env_remove("NODEIMAGE_CACHE")
             .env_remove("NODEIMAGE_CONFIG")
             // Terraform's own, if this runs below it.
             .env_remove("TF_PLUGIN_MAGIC_COOKIE");
@@ -67,12 +67,12 @@ impl Demo {
     }
 
     /// Writes `node.lock`.
-    pub(super) fn lock(&self) -> Result<()> {
+    pub(crate) fn lock(&self) -> Result<()> {
         process::output(&mut self.nodeimage(&["lock", "node.yml"])).map(|_| ())
     }
 
     /// Makes the disk with the command line.
-    pub(super) fn build(&self) -> Result<Made> {
+    pub(crate) fn build(&self) -> Result<Made> {
         let lines = process::output(&mut self.nodeimage(&["--json", "build", "node.yml"]))?;
         let built = event(&lines, "built")?;
         let path = built["files"][0]["path"].as_str();
@@ -80,31 +80,28 @@ impl Demo {
     }
 
     /// The same folder with terraform.
-    pub(super) fn terraform(&self, program: PathBuf, dist: &Dist) -> Result<Terraform> {
+    pub(crate) fn terraform(&self, program: PathBuf, dist: &Dist) -> Result<Terraform> {
         if !self.work.join("main.tf").is_file() {
             bail!("examples/local has no main.tf: use --cli");
         }
-        Terraform::new(program, dist, &self.work, &self.store)
+        Terraform::new(program, dist, &self.work, &self.cache)
     }
 
     /// What terraform has made, from its state.
-    pub(super) fn made_by(&self, terraform: &Terraform) -> Result<Made> {
-        let images = terraform.resources("nodeimage_image")?;
-        let image = images
-            .first()
-            .ok_or_else(|| anyhow!("the state has no nodeimage_image"))?;
+    pub(crate) fn made_by(&self, terraform: &Terraform) -> Result<Made> {
         let files = terraform.resources("nodeimage_file")?;
         let raw = files
             .iter()
             .find(|file| file["format"] == "raw")
             .ok_or_else(|| anyhow!("the state has no nodeimage_file of format raw"))?;
-        made(&self.work, raw["path"].as_str(), image)
+        made(&self.work, raw["path"].as_str(), raw)
     }
 
     /// Reads the whole disk.
-    pub(super) fn verify(&self, made: &Made) -> Result<()> {
+    pub(crate) fn verify(&self, made: &Made) -> Result<()> {
         let disk = made.disk.to_string_lossy();
-        let lines = process::output(&mut self.nodeimage(&["--json", "inspect", "--verify", &disk]))?;
+        let lines =
+            process::output(&mut self.nodeimage(&["--json", "inspect", "--verify", &disk]))?;
         let inspected = event(&lines, "inspected")?;
         if inspected["disk_digest"] != made.disk_digest.as_str() {
             bail!(
@@ -136,8 +133,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn made(work: &Path, path: Option<&str>, digest: &Value) -> Result<Made> {
-    match (path, digest["disk_digest"].as_str()) {
+fn made(work: &Path, path: Option<&str>, facts: &Value) -> Result<Made> {
+    match (path, facts["disk_digest"].as_str()) {
         (Some(path), Some(disk_digest)) => Ok(Made {
             disk: work.join(path),
             disk_digest: disk_digest.to_owned(),
@@ -163,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_was_made_is_read_from_json_lines() {
-        let lines = b"{\"event\":\"started\"}\n{\"event\":\"built\",\"disk_digest\":\"sha256:0\"}\n";
+        let lines =
+            b"{\"event\":\"started\"}\n{\"event\":\"built\",\"disk_digest\":\"sha256:0\"}\n";
         let built = event(lines, "built").unwrap();
         let disk = made(Path::new("/w"), Some("node.img"), &built).unwrap();
         assert_eq!(disk.disk, Path::new("/w/node.img"));

@@ -5,7 +5,6 @@ mod machine;
 mod make;
 
 use std::fs::File;
-use std::path::Path;
 
 use acceptance_tests::machine::Firmware;
 use anyhow::{Context, Result};
@@ -15,8 +14,9 @@ use crate::dist;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::terraform;
-use crate::workspace::Workspace;
-use make::Demo;
+use crate::workspace::{self, Workspace};
+
+pub(crate) use make::Demo;
 
 /// How to run it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Options {
 /// # Errors
 /// When anything is not as it should be; a machine's error ends with its
 /// console's last lines.
-pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
+pub fn run(clone: &Workspace, options: Options) -> Result<()> {
     let steps = Steps::new("demo");
     let terraform = if options.cli {
         None
@@ -44,22 +44,22 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
         setup::ensure(&[Need::Qemu, Need::Ovmf, Need::Linker])
     })?;
     let images = steps.run("base images", || {
-        base_images::ensure(workspace, &ImageOptions::default())
+        base_images::ensure(clone, &ImageOptions::default())
     })?;
-    let dist = steps.run("a release", || dist::make(workspace))?;
+    let dist = steps.run("a release", || dist::make(clone))?;
 
-    let folder = workspace.target.join("demo");
+    let folder = clone.target.join("demo");
     std::fs::create_dir_all(&folder).context("cannot make the demo's folder")?;
     let guard = File::create(folder.join("lock")).context("cannot make the demo's lock")?;
     guard.lock().context("cannot lock the demo's folder")?;
     if options.fresh {
-        remove(&folder.join("store"))?;
+        workspace::remove(&folder.join("cache"))?;
     }
     for name in ["release", "work", "work.mirror"] {
-        remove(&folder.join(name))?;
+        workspace::remove(&folder.join(name))?;
     }
     let program = dist::unpack(&dist, &folder.join("release"))?;
-    let demo = Demo::prepare(workspace, &images.layout, &folder, program)?;
+    let demo = Demo::prepare(clone, &images.layout, &folder, program)?;
     steps.run("lock: which digest each image has", || demo.lock())?;
     let made = match terraform {
         Some(terraform) => {
@@ -73,8 +73,14 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
             demo.made_by(&terraform)?
         }
         None => {
-            let why = if options.cli { "not asked for" } else { "not on PATH" };
-            steps.say(&format!("terraform is {why}: the command line makes the disk"));
+            let why = if options.cli {
+                "not asked for"
+            } else {
+                "not on PATH"
+            };
+            steps.say(&format!(
+                "terraform is {why}: the command line makes the disk"
+            ));
             steps.run("nodeimage build", || demo.build())?
         }
     };
@@ -83,23 +89,14 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
     })?;
     for (name, firmware) in [("SeaBIOS", Firmware::SeaBios), ("OVMF", Firmware::Ovmf)] {
         let log = folder.join(format!("console-{name}.log"));
-        steps.run(&format!("a machine with {name} boots and serves a page"), || {
-            machine::check(&made.disk, firmware, &log)
-        })?;
+        steps.run(
+            &format!("a machine with {name} boots and serves a page"),
+            || machine::check(&made.disk, firmware, &log),
+        )?;
     }
     println!("disk {}", made.disk.display());
     println!("disk_digest {}", made.disk_digest);
     steps.say(&format!("all in {:.0} s", steps.seconds()));
     println!("demo: ok");
     Ok(())
-}
-
-/// Removes a folder that may not be there.
-fn remove(folder: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }

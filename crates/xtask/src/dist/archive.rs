@@ -106,7 +106,9 @@ mod tests {
         unpack(&zip, &out).unwrap();
         let mode = out.join("tool").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111);
-        let said = std::process::Command::new(out.join("tool")).output().unwrap();
+        let said = std::process::Command::new(out.join("tool"))
+            .output()
+            .unwrap();
         assert_eq!(said.stdout, b"it runs\n");
         assert!(unpack(&zip, &out).is_err(), "the folder is not empty now");
     }

@@ -76,10 +76,7 @@ fn read(program: &[u8]) -> Result<Facts> {
 /// `GLIBC_2.34` → (2, 34); patch levels of long ago do not matter.
 fn glibc(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.strip_prefix("GLIBC_")?.split('.');
-    Some((
-        numbers.next()?.parse().ok()?,
-        numbers.next()?.parse().ok()?,
-    ))
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -82,10 +82,7 @@ pub fn make(workspace: &Workspace) -> Result<Dist> {
     let zip = zip_name(&version);
     let manifest = format!("terraform-provider-nodeimage_{version}_manifest.json");
     let packed = archive::pack(entries)?;
-    let sums = sums(&[
-        (&zip, packed.as_slice()),
-        (&manifest, MANIFEST.as_bytes()),
-    ]);
+    let sums = sums(&[(&zip, packed.as_slice()), (&manifest, MANIFEST.as_bytes())]);
     write(&folder.join(&zip), &packed)?;
     write(&folder.join(&manifest), MANIFEST.as_bytes())?;
     let sums_name = format!("terraform-provider-nodeimage_{version}_SHA256SUMS");
@@ -149,9 +146,9 @@ mod tests {
         let text = sums(&[("b", b""), ("a", b"x")]);
         let names: Vec<&str> = text.lines().map(|line| &line[66..]).collect();
         assert_eq!(names, ["a", "b"]);
-        assert!(text.contains(
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  b\n"
-        ));
+        assert!(
+            text.contains("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  b\n")
+        );
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) fn read(folder: &Path, references: &[&str]) -> Result<BTreeMap<String
             continue;
         }
         if layout::is_json(&descriptor) {
-            let document: Value = serde_json::from_slice(&bytes)
-                .with_context(|| format!("{path} is no JSON"))?;
+            let document: Value =
+                serde_json::from_slice(&bytes).with_context(|| format!("{path} is no JSON"))?;
             pending.extend(layout::children(&document));
         }
         files.insert(path, bytes);
@@ -66,9 +66,17 @@ mod tests {
     fn image(folder: &Path, reference: &str, layer: &[u8]) -> Value {
         let prefix = "application/vnd.oci.image";
         let layer = blob(folder, &format!("{prefix}.layer.v1.tar+gzip"), layer);
-        let config = blob(folder, &format!("{prefix}.config.v1+json"), reference.as_bytes());
+        let config = blob(
+            folder,
+            &format!("{prefix}.config.v1+json"),
+            reference.as_bytes(),
+        );
         let manifest = json!({"config": config, "layers": [layer]}).to_string();
-        let mut named = blob(folder, &format!("{prefix}.manifest.v1+json"), manifest.as_bytes());
+        let mut named = blob(
+            folder,
+            &format!("{prefix}.manifest.v1+json"),
+            manifest.as_bytes(),
+        );
         named["annotations"] = json!({REFERENCE: reference});
         named
     }
