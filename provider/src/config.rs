@@ -46,7 +46,7 @@ model! {
 pub(crate) fn validate(config: &Config) -> Result<(), Diagnostics> {
     let mut found = Diagnostics::new();
     for (prefix, login) in config.registries.known().into_iter().flatten() {
-        if let Err(error) = login_of(prefix, login, "") {
+        if let Err(error) = login_of(prefix, login) {
             let at = path!("registries").key(prefix);
             found.push(Diagnostic::error("Not a registry", error).at(at));
         }
@@ -93,7 +93,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Diagnostics> {
         let wrong = |error| Diagnostic::error("Not a registry", error).at(at.clone());
         settings
             .logins
-            .push(login_of(prefix, login, "the provider block").map_err(wrong)?);
+            .push(login_of(prefix, login).map_err(wrong)?);
     }
     known(&config.offline, "offline")?;
     settings.offline = config.offline.known().copied().unwrap_or(false);
@@ -126,13 +126,13 @@ fn known_at<T>(value: &Val<T>, at: impl FnOnce() -> Path) -> Result<(), Diagnost
     Ok(())
 }
 
-fn login_of(prefix: &str, login: &RegistryLogin, source: &str) -> Result<Login, String> {
+fn login_of(prefix: &str, login: &RegistryLogin) -> Result<Login, String> {
     let text = |value: &Val<String>| value.known().cloned().unwrap_or_default();
     let credential = Credential::Basic {
         username: text(&login.username),
         password: Secret::new(text(&login.password)),
     };
-    Login::new(prefix, credential, source).map_err(|error| error.to_string())
+    Login::new(prefix, credential, "the provider block").map_err(|error| error.to_string())
 }
 
 /// Sources have one grammar: that of `nodeimage.toml`.

@@ -1,17 +1,14 @@
 //! `nodeimage_file`
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 
-use nodeimage_disk::block_map::{self, BlockMap};
-use nodeimage_disk::{Extents, StoredFile, ZERO_BLOCK_HASH};
 use serde::{Deserialize, Serialize};
 use tfplugin::resource::Plan;
 use tfplugin::{Cx, Diagnose, Diagnostic, Diagnostics, Resource, Val, model, path};
 
+use crate::intact::is_intact;
 use crate::reference::ImageReference;
 use crate::workshop::Workshop;
 
@@ -125,7 +122,7 @@ impl Resource for FileResource {
             return Ok(Some(state));
         }
         // Somebody touched it, or copied it here: its bytes decide.
-        let intact = is_intact(path, metadata.len(), digest)
+        let intact = is_intact(path, metadata.len(), digest, cx.cancel())
             .diagnose_at(path!("path"), "Can't read the file")?;
         if intact {
             cx.set_private(serde_json::to_vec(&seen).unwrap_or_default());
@@ -149,8 +146,15 @@ impl Resource for FileResource {
         write(cx, config, state)
     }
 
-    fn delete(&self, _: &mut Cx, state: &mut FileModel) -> Result<(), Diagnostics> {
+    fn delete(&self, cx: &mut Cx, state: &mut FileModel) -> Result<(), Diagnostics> {
         let path = state.path.require(path!("path"))?;
+        let known: Option<Seen> = serde_json::from_slice(cx.private()).ok();
+        // With `create_before_destroy` the new file has this name already.
+        if let (Some(known), Ok(seen)) = (known, Seen::of(Path::new(path)))
+            && known.inode != seen.inode
+        {
+            return Ok(());
+        }
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(error).diagnose_at(path!("path"), "Can't remove the file")
@@ -175,38 +179,4 @@ fn write(cx: &mut Cx, config: &FileModel, state: &mut FileModel) -> Result<(), D
     let seen = Seen::of(path).diagnose_at(path!("path"), "Can't read the file")?;
     cx.set_private(serde_json::to_vec(&seen).unwrap_or_default());
     Ok(())
-}
-
-/// Whether the file is the disk with this digest: its block map has it, and every block is what the
-/// map says.
-fn is_intact(path: &Path, len: u64, digest: &str) -> io::Result<bool> {
-    File::open(path)?;
-    let file = StoredFile {
-        path: path.to_owned(),
-        len,
-        block_hashes: Vec::new(),
-    };
-    let disk = Extents::from_file(Arc::new(file));
-    if len < block_map::OFFSET + block_map::CAPACITY {
-        return Ok(false);
-    }
-    let mut bytes = vec![0; block_map::CAPACITY as usize];
-    disk.read_at(block_map::OFFSET, &mut bytes)?;
-    let Ok(map) = BlockMap::parse(&bytes) else {
-        return Ok(false);
-    };
-    if format!("sha256:{}", hex::encode(map.digest())) != digest || map.is_overflowed() {
-        return Ok(false);
-    }
-    let mut scratch = Vec::new();
-    for block in disk
-        .blocks()
-        .filter(|block| !block_map::OWN_BLOCKS.contains(&block.index()))
-    {
-        let expected = map.hash_of(block.index()).unwrap_or(&ZERO_BLOCK_HASH);
-        if block.hash(&mut scratch)? != *expected {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

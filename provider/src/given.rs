@@ -17,7 +17,7 @@ use tfplugin::{Diagnostic, Diagnostics, Val, path};
 use crate::documents::Documents;
 use crate::faults;
 use crate::image::{Disk, Image};
-use crate::workshop::{Workshop, text};
+use crate::workshop::Workshop;
 
 /// All of a configuration, known.
 pub(crate) struct Given {
@@ -32,21 +32,17 @@ pub(crate) struct Given {
 impl Given {
     /// `None` while a part is unknown. What is known is checked in any case.
     pub(crate) fn read(config: &Image) -> Result<Option<Self>, Diagnostics> {
-        let documents = Documents::read(&config.config);
-        let lock = read_lock(&config.lock);
-        let (documents, lock) = match (documents, lock) {
-            (Ok(documents), Ok(lock)) => (documents, lock),
+        let (parsed, lock) = match (read_documents(config), read_lock(&config.lock)) {
+            (Ok(parsed), Ok(lock)) => (parsed, lock),
             (Err(mut first), Err(second)) => {
                 first.extend(second);
                 return Err(first);
             }
             (Err(found), Ok(_)) | (Ok(_), Err(found)) => return Err(found),
         };
-        let Some(documents) = documents else {
+        let Some((documents, parsed)) = parsed else {
             return Ok(None);
         };
-        let parsed = documents.parse()?;
-        secrets(&documents, &parsed)?;
         let unknown = config.lock.is_unknown()
             || config.architecture.is_unknown()
             || config.base_dir.is_unknown();
@@ -135,9 +131,7 @@ impl Given {
         };
         let known = prior.map(pinned_by).unwrap_or_default();
         let lock = locking::lock_except(builder.images(), &wanted, &known);
-        let lock = lock.map_err(|error| {
-            Diagnostic::error("Can't resolve image references", text(&error)).at(path!("config"))
-        })?;
+        let lock = lock.map_err(|error| workshop.unresolved(&error))?;
         match self.pin_by(Some(&lock), prior)? {
             Outcome::Locked(locked) => Ok(*locked),
             Outcome::Unpinned(names) => {
@@ -183,6 +177,15 @@ fn pinned_by(prior: &LockedSpec) -> BTreeSet<String> {
         .chain(init)
         .chain([BUILTIN_BOOT.to_owned()])
         .collect()
+}
+
+fn read_documents(config: &Image) -> Result<Option<(Documents, Parsed)>, Diagnostics> {
+    let Some(documents) = Documents::read(&config.config)? else {
+        return Ok(None);
+    };
+    let parsed = documents.parse()?;
+    secrets(&documents, &parsed)?;
+    Ok(Some((documents, parsed)))
 }
 
 fn read_lock(lock: &Val<String>) -> Result<Option<Lock>, Diagnostics> {

@@ -7,7 +7,7 @@ use nodeimage_spec::Architecture;
 use tfplugin::{Cx, DataSource, Diagnostic, Diagnostics, Dynamic, Val, model, path};
 
 use crate::documents::Documents;
-use crate::workshop::{Workshop, text};
+use crate::workshop::Workshop;
 
 model! {
     /// What every reference of a LinuxKit YAML stands for today, as a lock. It asks registries
@@ -44,7 +44,8 @@ impl DataSource for Latest {
         })?;
         let parsed = documents.parse()?;
         let architectures = architectures(state)?;
-        let builder = cx.provider::<Workshop>()?.builder()?;
+        let workshop = cx.provider::<Workshop>()?;
+        let builder = workshop.builder()?;
         let wanted = Wanted {
             spec: &parsed.spec,
             architectures: &architectures,
@@ -52,9 +53,8 @@ impl DataSource for Latest {
             update: &BTreeSet::new(),
             threads: builder.threads(),
         };
-        let lock = locking::lock(builder.images(), &wanted).map_err(|error| {
-            Diagnostic::error("Can't resolve image references", text(&error)).at(path!("config"))
-        })?;
+        let lock = locking::lock(builder.images(), &wanted)
+            .map_err(|error| workshop.unresolved(&error))?;
         state.lock = lock.to_string().into();
         Ok(())
     }

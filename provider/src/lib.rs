@@ -17,6 +17,7 @@ mod file;
 mod given;
 mod image;
 mod image_id;
+mod intact;
 mod latest;
 mod progress;
 mod reference;

@@ -4,7 +4,9 @@ use nodeimage_spec::LockedSpec;
 use tfplugin::{Diagnostic, Diagnostics, Path, Val, model};
 
 model! {
-    /// An image: give the whole `nodeimage_image` resource.
+    /// An image: give the whole `nodeimage_image` resource. To choose between A and B whose
+    /// `config` has not the same type, give `{ id = C ? A.id : B.id, spec = C ? A.spec : B.spec }`:
+    /// both sides of a condition must be of one type.
     pub struct ImageReference {
         /// The image id.
         id: String = required(),

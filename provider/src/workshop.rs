@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use nodeimage_builder::locking::LockingError;
 use nodeimage_builder::{BuildError, Builder, Machine};
 use nodeimage_disk::canonical::Canonical;
 use nodeimage_formats::raw::{self, RawOptions, Written};
@@ -79,6 +80,16 @@ impl Workshop {
             .disk(locked, &machine)
             .map_err(|e| failed(e, place))?;
         Ok((machine, disk))
+    }
+
+    /// Why references can't be resolved.
+    pub(crate) fn unresolved(&self, error: &LockingError) -> Diagnostics {
+        if self.cancel.is_cancelled() {
+            return interrupted();
+        }
+        Diagnostic::error("Can't resolve image references", text(error))
+            .at(path!("config"))
+            .into()
     }
 
     /// Builds and writes a raw disk. A part that was damaged in the store is made anew, once.
@@ -165,7 +176,7 @@ fn failed(error: BuildError, place: &Place<'_>) -> Diagnostics {
 }
 
 /// The message and its causes.
-pub(crate) fn text(error: &dyn std::error::Error) -> String {
+fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

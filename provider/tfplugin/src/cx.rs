@@ -38,13 +38,14 @@ impl Default for Cancel {
 impl Cancel {
     /// Asks for a stop; there is no way back.
     pub fn cancel(&self) {
+        // First: who is woken by the other must find this one set.
+        self.0.asked.send_replace(true);
         *self
             .0
             .blocking
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = true;
         self.0.changed.notify_all();
-        self.0.asked.send_replace(true);
     }
 
     /// True once a stop was asked for.
@@ -262,7 +263,10 @@ mod tests {
         assert!(!cancel.wait(Duration::from_millis(1)));
         assert!(cancel.check().is_ok());
         let other = cancel.clone();
-        let sleeper = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
+        let sleeper = std::thread::spawn(move || {
+            let asked = other.wait(Duration::from_secs(60));
+            asked && other.is_cancelled()
+        });
         cancel.cancel();
         assert!(sleeper.join().unwrap());
         assert!(cancel.check().is_err());

@@ -67,7 +67,7 @@ impl Diagnostic {
             .into(),
             summary: wire_text(&self.summary),
             detail: wire_text(&self.detail),
-            attribute: (!self.path.is_root()).then(|| self.path.to_wire()),
+            attribute: (!self.path.is_root()).then(|| self.path.to_shown()),
         }
     }
 }
@@ -233,7 +233,16 @@ mod tests {
         assert_eq!(all.to_string(), "a[1][\"k\"]: old: use `b`\nbad\u{1b}[31m");
         let wire = all.to_wire();
         assert_eq!(wire[0].severity, message::Severity::Warning as i32);
-        assert_eq!(wire[0].attribute.as_ref().map(|p| p.steps.len()), Some(3));
+        assert_eq!(
+            wire[0].attribute,
+            Some(path!("a", 1).to_wire()),
+            "as deep as Terraform looks"
+        );
+        let nested = Diagnostic::error("bad", "").at(path!("a", "b", "c"));
+        assert_eq!(
+            nested.to_wire().attribute,
+            Some(path!("a", ["b"]).to_wire())
+        );
         assert_eq!(wire[1].summary, "bad\u{fffd}[31m");
         assert_eq!(wire[1].attribute, None);
     }

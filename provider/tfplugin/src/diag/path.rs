@@ -75,6 +75,19 @@ impl Path {
         self.0.pop();
     }
 
+    /// For a diagnostic. Terraform finds the source line of an attribute, and of one index or key in
+    /// it; of anything deeper it shows the resource's first line. It looks into an object literal by
+    /// key alone, so an attribute below the first is sent as a key, and the rest is left out.
+    pub(crate) fn to_shown(&self) -> AttributePath {
+        let mut shown = Self(self.0.iter().take(2).cloned().collect());
+        if let [_, second @ Step::Attribute(_)] = shown.0.as_mut_slice()
+            && let Step::Attribute(name) = second
+        {
+            *second = Step::Key(std::mem::take(name));
+        }
+        shown.to_wire()
+    }
+
     pub(crate) fn to_wire(&self) -> AttributePath {
         let steps = self.0.iter().map(|step| PathStep {
             selector: Some(match step {

@@ -174,7 +174,7 @@ fn write_only_values_need_a_terraform_that_knows_them() {
         assert_eq!(told.len(), 2);
         assert!(told[0].detail.contains("Terraform ≥ 1.11"));
         assert_eq!(told[0].attribute, Some(path!("secret").to_wire()));
-        assert_eq!(told[1].attribute, Some(path!("inner", "key").to_wire()));
+        assert_eq!(told[1].attribute, Some(path!("inner", ["key"]).to_wire()));
     }
 }
 
