@@ -87,6 +87,24 @@ impl Machine {
         }
     }
 
+    /// Boots and waits until `text` is on the console. When the emulator itself stops, says so on
+    /// standard error and tries once more.
+    ///
+    /// # Errors
+    /// As [`Machine::boot`] and [`Machine::wait_for`].
+    pub fn boot_until(boot: &Boot, text: &str, time_out: Duration) -> Result<Self> {
+        let machine = Self::boot(boot)?;
+        match machine.wait_for(text, time_out) {
+            Ok(()) => return Ok(machine),
+            Err(error) if !machine.console_has(fault::STALL) => return Err(error),
+            Err(error) => eprintln!("the emulator stopped; booting once more.\n{error:#}"),
+        }
+        drop(machine);
+        let machine = Self::boot(boot)?;
+        machine.wait_for(text, time_out)?;
+        Ok(machine)
+    }
+
     /// Waits until `text` has been on the console, since the start.
     ///
     /// # Errors

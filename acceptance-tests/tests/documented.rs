@@ -36,7 +36,9 @@ fn pages() -> Result<Vec<(PathBuf, String)>> {
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
     let starts = text.match_indices(&fence).map(|(at, _)| at + fence.len());
-    starts.filter_map(|start| text[start..].split_once("\n```").map(|(block, _)| block)).collect()
+    starts
+        .filter_map(|start| text[start..].split_once("\n```").map(|(block, _)| block))
+        .collect()
 }
 
 /// The commands of all `sh` blocks, without comments.
@@ -63,9 +65,12 @@ fn every_nodeimage_command_runs_as_written() -> Result<()> {
     sandbox.write("examples/local/nodeimage.toml", sources(&images))?;
     let mut ran = 0;
     for (path, command) in commands()? {
-        let Some(arguments) = command.strip_prefix("nodeimage ") else { continue };
+        let Some(arguments) = command.strip_prefix("nodeimage ") else {
+            continue;
+        };
         let call = sandbox.nodeimage(arguments)?;
-        call.success().with_context(|| format!("{}: {command}", path.display()))?;
+        call.success()
+            .with_context(|| format!("{}: {command}", path.display()))?;
         ran += 1;
     }
     ensure!(ran >= 3, "only {ran} commands of nodeimage are documented");
@@ -80,8 +85,10 @@ fn every_other_command_is_known() -> Result<()> {
         .output()
         .with_context(|| format!("cannot run {}: run `cargo xtask test`", xtask.display()))?;
     let help = String::from_utf8(help.stdout)?;
-    let known: BTreeSet<&str> =
-        help.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
+    let known: BTreeSet<&str> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .collect();
     for (path, command) in commands()? {
         let words: Vec<&str> = command.split_whitespace().collect();
         match words.as_slice() {
@@ -89,7 +96,10 @@ fn every_other_command_is_known() -> Result<()> {
             ["alias", rest] if rest.starts_with("nodeimage=") => {}
             // `.ci/run` and this test run under some of them; all of them must exist.
             ["cargo", "xtask", name, ..] if known.contains(name) => {}
-            _ => bail!("{}: `{command}` is documented, and nothing proves it", path.display()),
+            _ => bail!(
+                "{}: `{command}` is documented, and nothing proves it",
+                path.display()
+            ),
         }
     }
     for (path, text) in pages()? {
@@ -113,7 +123,10 @@ fn every_other_command_is_known() -> Result<()> {
 fn the_terraform_of_the_readme_plans() -> Result<()> {
     let readme = std::fs::read_to_string(root().join("README.md"))?;
     let hcl = blocks(&readme, "hcl").join("\n");
-    ensure!(hcl.contains("nodeimage_image"), "the README has no Terraform");
+    ensure!(
+        hcl.contains("nodeimage_image"),
+        "the README has no Terraform"
+    );
     let sandbox = Sandbox::with_example()?;
     sandbox.nodeimage("lock node.yml")?.success()?;
     let plugin = sandbox.path("plugin/terraform-provider-nodeimage");
@@ -131,7 +144,13 @@ fn the_terraform_of_the_readme_plans() -> Result<()> {
     let plan = terraform.plan("documented");
     let (_, change) = Terraform::planned(&plan, "nodeimage_image.node");
     let id = change["after"]["id"].as_str().unwrap_or_default();
-    ensure!(id.starts_with("sha256:"), "the id is not known when planning: {change}");
-    ensure!(!sandbox.path("cache/nodeimage").exists(), "the plan touched the store");
+    ensure!(
+        id.starts_with("sha256:"),
+        "the id is not known when planning: {change}"
+    );
+    ensure!(
+        !sandbox.path("cache/nodeimage").exists(),
+        "the plan touched the store"
+    );
     Ok(())
 }

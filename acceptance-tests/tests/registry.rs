@@ -6,7 +6,6 @@ use acceptance_tests::cli::{Done, Sandbox};
 use acceptance_tests::fixture::{Codec, Layout};
 use acceptance_tests::proxy::Proxy;
 use acceptance_tests::registry::{Access, Certificates, PASSWORD, Registry, USER};
-use acceptance_tests::tool;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,11 +63,8 @@ impl Pulled {
         self.sandbox.check_store()
     }
 
+    /// The first layer's digest of a pushed image.
     fn layer(&self, image: &str) -> Result<String> {
-        let path = self.sandbox.path("parts/index.json");
-        let index: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-        let manifests = index["manifests"].as_array().context("no manifests")?;
-        let _ = manifests;
         let pushed = self.sandbox.path(&format!("{image}.manifest"));
         let manifest: Value = serde_json::from_slice(&std::fs::read(pushed)?)?;
         let digest = manifest["layers"][0]["digest"].as_str();
@@ -134,7 +130,10 @@ fn a_mirror_is_pulled_from_and_tags_are_asked_for_by_head() -> Test {
         let head = format!("HEAD /v2/{image}/manifests/1");
         ensure!(requests.contains(&head), "no {head} in {requests:?}");
         let get = format!("GET /v2/{image}/manifests/1");
-        ensure!(!requests.contains(&get), "{get}: a tag is counted as a pull");
+        ensure!(
+            !requests.contains(&get),
+            "{get}: a tag is counted as a pull"
+        );
     }
     pulled.build()
 }
@@ -152,7 +151,10 @@ fn with_a_lock_and_a_full_store_no_request_is_made() -> Test {
     ensure!(tags.count() == 0, "a locked tag was asked for: {cold:?}");
     proxy.forget();
     pulled.build()?;
-    pulled.sandbox.nodeimage("lock --check node.yml")?.success()?;
+    pulled
+        .sandbox
+        .nodeimage("lock --check node.yml")?
+        .success()?;
     ensure!(proxy.requests().is_empty(), "{:?}", proxy.requests());
     Ok(())
 }
@@ -168,7 +170,7 @@ fn a_password_comes_from_where_users_keep_it_and_is_never_seen() -> Test {
 
     // None at all.
     let refused = sandbox.nodeimage("build node.yml")?.failure()?;
-    refused.says(&["fixture.example/kernel:1", &host, "401"])?;
+    refused.says(&["fixture.example/kernel:1", &host, "docker login"])?;
 
     // A wrong one.
     let login = format!("plain_http = true\nusername = \"{USER}\"\npassword_env = \"SECRET\"");
@@ -176,7 +178,10 @@ fn a_password_comes_from_where_users_keep_it_and_is_never_seen() -> Test {
     let wrong = sandbox.nodeimage("build --json node.yml")?;
     let wrong = wrong.env("SECRET", "wrong-horse-8").failure()?;
     let told = wrong.event("error")?["message"].to_string();
-    ensure!(told.contains(&host) && told.contains("fixture.example/"), "{told}");
+    ensure!(
+        told.contains(&host) && told.contains("fixture.example/"),
+        "{told}"
+    );
     ensure!(!wrong.text().contains("wrong-horse-8"), "{}", wrong.text());
 
     // Of the environment.
@@ -327,7 +332,5 @@ fn http_is_for_this_machine_only() -> Test {
         "[registries.\"registry.example\"]\nplain_http = true\n",
     )?;
     let refused = sandbox.nodeimage("build node.yml")?.failure()?;
-    refused.says(&["nodeimage.toml", "plain_http"])?;
-    // The tool that makes certificates is here: nothing was left out.
-    tool::run(sandbox.dir(), "openssl", &["version"]).map(drop)
+    refused.says(&["nodeimage.toml", "plain_http"])
 }

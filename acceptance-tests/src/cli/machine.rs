@@ -6,7 +6,8 @@ use super::Sandbox;
 use crate::fixture::{self, Codec, Layout};
 
 /// A `nodeimage.toml` for it, with its images in `images`.
-const LOCAL: &str = "[sources]\n\"builtin\" = \"oci:images\"\n\"fixture.example\" = \"oci:images\"\n";
+const LOCAL: &str =
+    "[sources]\n\"builtin\" = \"oci:images\"\n\"fixture.example\" = \"oci:images\"\n";
 
 impl Sandbox {
     /// One with [`fixture::MACHINE`] as `node.yml` and its images in the layout `images`: built in

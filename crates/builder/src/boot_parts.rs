@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use nodeimage_disk::Sha256;
+use nodeimage_images::store::{Bucket, Store, StoreError};
 use nodeimage_images::{Data, Images, Kind, Tree};
 use nodeimage_spec::reference::BUILTIN_BOOT;
 use nodeimage_spec::{Architecture, Digest};
+use sha2::Digest as _;
 
 /// GRUB's first sector.
 pub const BOOT_IMG: &str = "boot.img";
@@ -34,6 +37,9 @@ pub enum BootPartsError {
     /// The image can't be had.
     #[error(transparent)]
     Image(#[from] nodeimage_images::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A part can't be read.
     #[error("cannot read the boot part `{name}`")]
     Read {
@@ -71,7 +77,8 @@ pub fn digests(
         .collect()
 }
 
-/// The named parts, each checked against its digest in `locked`.
+/// The named parts, each checked against its digest in `locked`. They are kept in the store by
+/// these digests: the image is read for those that are not there.
 pub fn load(
     images: &Images,
     locked: &nodeimage_spec::locked::Boot,
@@ -79,11 +86,19 @@ pub fn load(
     names: &[&str],
 ) -> Result<BTreeMap<String, Vec<u8>>, BootPartsError> {
     let mut parts = BTreeMap::new();
-    let tree = tree(images, &locked.digest, architecture)?;
+    let mut image = None;
     for name in names {
         let missing = || BootPartsError::Missing((*name).to_owned());
         let wanted = locked.parts.get(*name).ok_or_else(missing)?;
-        let (_, data) = files(&tree)
+        if let Some(bytes) = kept(images.store(), wanted)? {
+            parts.insert((*name).to_owned(), bytes);
+            continue;
+        }
+        let tree = match &mut image {
+            Some(tree) => tree,
+            none => none.insert(tree(images, &locked.digest, architecture)?),
+        };
+        let (_, data) = files(tree)
             .find(|(found, _)| found == name)
             .ok_or_else(missing)?;
         let bytes = read(name, data)?;
@@ -93,9 +108,25 @@ pub fn load(
                 image: locked.digest,
             });
         }
+        let store = images.store();
+        store.replace(Bucket::Images, &key(wanted), &bytes, b"")?;
         parts.insert((*name).to_owned(), bytes);
     }
     Ok(parts)
+}
+
+fn kept(store: &Store, digest: &Digest) -> Result<Option<Vec<u8>>, BootPartsError> {
+    match store.get(Bucket::Images, &key(digest))? {
+        Some(entry) if entry.file().len <= MAX_PART => {
+            let bytes = entry.read()?;
+            Ok((Digest::of(&bytes) == *digest).then_some(bytes))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn key(digest: &Digest) -> Sha256 {
+    sha2::Sha256::digest(format!("boot part 1 {digest}")).into()
 }
 
 fn tree(

@@ -1,5 +1,6 @@
 //! Why an image can't be built.
 
+use std::error::Error;
 use std::io;
 
 use nodeimage_disk::canonical::CanonicalError;
@@ -39,7 +40,7 @@ pub enum BuildError {
     #[error(transparent)]
     RootFs(#[from] rootfs::Error),
     /// A component can't be packed.
-    #[error("cannot pack {component}: {source}")]
+    #[error("cannot pack {component}")]
     Segment {
         /// The component.
         component: String,
@@ -72,9 +73,12 @@ pub enum BuildError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The store evicted what it was just given.
-    #[error("the store is too small for this image; raise its size limit")]
-    StoreTooSmall,
+    /// Something that was just stored is gone, or another program's.
+    #[error("the store changes while it is used; keep other programs out of it, and build again")]
+    StoreChanged,
+    /// Facts of a segment or kernel can't be written; never for the types used here.
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
     /// A recipe this program does not know.
     #[error("recipe {0} is not known to this program; use a newer nodeimage, or lock anew")]
     Recipe(u32),
@@ -108,6 +112,57 @@ impl BuildError {
 }
 
 fn list(errors: &[BuildError]) -> String {
-    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = errors.iter().map(|error| explain(error)).collect();
     texts.join("\n")
+}
+
+/// An error and what caused it, in one line: `this: because of that`. A cause that the text already
+/// has is not repeated.
+pub fn explain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packing(component: &str) -> BuildError {
+        BuildError::Segment {
+            component: component.to_owned(),
+            source: SegmentError::Read {
+                path: "/store/x".into(),
+                source: io::ErrorKind::PermissionDenied.into(),
+            },
+        }
+    }
+
+    #[test]
+    fn causes_are_told_once_and_of_each_of_many() {
+        let one = "cannot pack init[0]: cannot read `/store/x` of the store: permission denied";
+        assert_eq!(explain(&BuildError::many(vec![packing("init[0]")])), one);
+        let many = BuildError::many(vec![packing("init[0]"), packing("files")]);
+        let other = one.replace("init[0]", "files");
+        assert_eq!(explain(&many), format!("{one}\n{other}"));
+    }
+
+    #[test]
+    fn one_that_was_stopped_stops_all() {
+        assert!(BuildError::many(vec![packing("a"), BuildError::Cancelled]).is_cancelled());
+        assert!(!packing("a").is_cancelled());
+        let inside = BuildError::RootFs(rootfs::Error::Image {
+            reference: "x".to_owned(),
+            source: Box::new(BuildError::Cancelled),
+        });
+        assert!(!inside.is_cancelled(), "only images stop there");
+    }
 }

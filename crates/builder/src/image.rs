@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use nodeimage_disk::canonical::{self, Canonical, GrubParts, Parts, UkiSegment};
-use nodeimage_disk::slot::{self, slot_len};
-use nodeimage_disk::{Extents, Sha256, StoredFile, uki};
-use nodeimage_images::{Data, Images, Kind, Node, Tree};
+use nodeimage_disk::canonical::{self, Canonical, GrubParts, Parts};
+use nodeimage_disk::{Extents, Sha256, uki};
+use nodeimage_images::Images;
 use nodeimage_spec::locked::{Codec as CodecChoice, Firmware};
 use nodeimage_spec::{Architecture, LockedSpec, RECIPE};
 use sha2::Digest as _;
@@ -14,11 +14,15 @@ use sha2::Digest as _;
 use crate::BuildError;
 use crate::boot_parts::{self, BOOT_IMG, CORE_IMG, stub_name};
 use crate::facts::OpenImages;
+use crate::initrd::Initrd;
 use crate::kernel::StoredKernel;
-use crate::memory;
-use crate::rootfs::{Component, MTIME, plan};
-use crate::segment::{Codec, encode_xattrs, make};
-use crate::stored_segment::{self, StoredSegment};
+use crate::memory::{self, Demand};
+use crate::overrides::Overrides;
+use crate::own_segment::own_segment;
+use crate::rootfs::{Component, plan};
+use crate::segment::Codec;
+use crate::stop::Stop;
+use crate::stored_segment::{self, Segments, StoredSegment};
 
 /// The initrd and kernel of a locked spec: all that outputs and disks are made of.
 #[derive(Clone, Debug)]
@@ -44,12 +48,25 @@ pub struct Machine {
 pub struct Builder {
     images: Images,
     threads: NonZeroUsize,
+    stop: Stop,
 }
 
 impl Builder {
     /// Builds from `images` with at most `threads` threads, whose number shows in no byte.
     pub fn new(images: Images, threads: NonZeroUsize) -> Self {
-        Self { images, threads }
+        Self {
+            images,
+            threads,
+            stop: Stop::default(),
+        }
+    }
+
+    /// Stops with [`BuildError::Cancelled`] soon after `flag` is raised. Downloads have their own
+    /// way of being stopped: [`Images::with_progress`].
+    #[must_use]
+    pub fn with_stop(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = Stop::new(flag);
+        self
     }
 
     /// The images it builds from.
@@ -84,23 +101,29 @@ impl Builder {
                 CodecChoice::Gzip => Codec::Gzip,
                 CodecChoice::None => Codec::None,
             };
-            let segments = stored_segment::segments(
-                &self.images,
-                open,
-                components,
+            let make = Segments {
+                store: self.images.store(),
                 codec,
-                locked.recipe,
-                self.threads,
-            )?;
+                recipe: locked.recipe,
+                threads: self.threads,
+                stop: &self.stop,
+            };
+            let mut segments = make.all(open, components)?;
+            let overrides = Overrides::find(make.store, open, components, &segments)?;
             let id: Sha256 = sha2::Sha256::digest(locked.to_json()).into();
-            let own = own_init(locked, open).then(|| own_segment(&id, &segments, codec));
+            let own = own_init(locked, open)
+                .then(|| own_segment(&id, &segments, &overrides, codec))
+                .transpose()?;
+            for (at, component) in overrides.unlinking(components) {
+                segments.insert(at, make.one(open, &component)?);
+            }
             Ok(Machine {
                 id,
                 architecture: locked.architecture,
                 cmdline: cmdline(locked),
                 kernel,
                 segments,
-                own: own.transpose()?,
+                own,
                 codec,
             })
         })
@@ -131,31 +154,21 @@ impl Builder {
         let parts = boot_parts::load(&self.images, &locked.boot, machine.architecture, &names)?;
         let part = |name: &str| parts.get(name).map(Vec::as_slice).unwrap_or_default();
         let initrd = Initrd::of(machine)?;
-        let kernel_file = Extents::from_file(Arc::clone(&kernel.file));
         let uki = uki::build(&uki::Input {
             stub: part(stub),
             os_release: &os_release(&machine.id),
             cmdline: &machine.cmdline,
             uname: kernel.release.as_deref(),
-            kernel: &padded(&kernel_file)?,
+            kernel: &Extents::from_file(Arc::clone(&kernel.file)),
             initrd: &initrd.extents,
         })?;
-        let unpacked = machine
-            .segments
-            .iter()
-            .map(|segment| segment.facts.unpacked)
-            .sum();
-        memory::check(locked.disk.min_memory, uki.file.size(), unpacked, firmware)
-            .map_err(BuildError::Memory)?;
-        let segments: Vec<UkiSegment> = initrd
-            .segments
-            .iter()
-            .map(|(key, offset, len)| UkiSegment {
-                key: *key,
-                offset: uki.initrd.start + offset,
-                len: *len,
-            })
-            .collect();
+        let demand = Demand::new(
+            uki.file.size(),
+            initrd.extents.size(),
+            machine.segments.iter().map(|segment| &segment.facts),
+            &machine.cmdline,
+        );
+        memory::check(locked.disk.min_memory, demand, firmware).map_err(BuildError::Memory)?;
         Ok(canonical::assemble(&Parts {
             image_id: machine.id,
             architecture: match machine.architecture {
@@ -174,7 +187,7 @@ impl Builder {
             }),
             cmdline: &machine.cmdline,
             uki: &uki,
-            segments: &segments,
+            segments: &initrd.segments_from(uki.initrd.start),
         })?)
     }
 }
@@ -216,94 +229,4 @@ fn os_release(id: &Sha256) -> String {
         "ID=nodeimage\nNAME=nodeimage\nPRETTY_NAME=\"nodeimage {short}\"\n\
          IMAGE_ID=nodeimage\nIMAGE_VERSION={short}\n"
     )
-}
-
-fn own_segment(
-    id: &Sha256,
-    segments: &[StoredSegment],
-    codec: Codec,
-) -> Result<Arc<[u8]>, BuildError> {
-    let all = segments.iter().flat_map(|segment| &segment.facts.xattrs);
-    let xattrs = encode_xattrs(all.map(|(path, attributes)| (path.as_str(), attributes)));
-    let id = format!("sha256:{}\n", hex::encode(id)).into_bytes();
-    let node = |kind, mode| Node {
-        kind,
-        mode,
-        uid: 0,
-        gid: 0,
-        mtime: MTIME,
-        xattrs: std::collections::BTreeMap::new(),
-    };
-    let file = |bytes: Vec<u8>| node(Kind::File(Data::Bytes(bytes.into())), 0o644);
-    let tree = Tree::from([
-        (b"etc/nodeimage".to_vec(), node(Kind::Dir, 0o755)),
-        (b"etc/nodeimage/id".to_vec(), file(id)),
-        (b"etc/nodeimage/xattrs".to_vec(), file(xattrs)),
-    ]);
-    let mut bytes = Vec::new();
-    make(&tree, codec, &mut bytes).map_err(|source| BuildError::Segment {
-        component: "etc/nodeimage".to_owned(),
-        source,
-    })?;
-    Ok(bytes.into())
-}
-
-/// The kernel with room to grow, so that a slightly larger one moves nothing behind it. Only the
-/// length changes: the zeros are holes.
-fn padded(kernel: &Extents) -> Result<Extents, BuildError> {
-    let mut padded = Extents::new(slot_len(kernel.size()));
-    padded
-        .place(0, kernel)
-        .map_err(canonical::CanonicalError::from)?;
-    Ok(padded)
-}
-
-/// The initrd: each segment in its slot, zeros in between.
-struct Initrd {
-    extents: Extents,
-    /// Key, offset and length of each.
-    segments: Vec<(Sha256, u64, u64)>,
-}
-
-impl Initrd {
-    fn of(machine: &Machine) -> Result<Self, BuildError> {
-        let stored = machine
-            .segments
-            .iter()
-            .map(|segment| (segment.key, Arc::clone(&segment.file)));
-        let ucode = machine
-            .kernel
-            .as_ref()
-            .and_then(|kernel| kernel.ucode.clone());
-        let own_key: Sha256 = sha2::Sha256::digest(b"etc/nodeimage").into();
-        let parts: Vec<(Option<Sha256>, Extents)> = ucode
-            .map(|file| (None, from(file)))
-            .into_iter()
-            .chain(stored.map(|(key, file)| (Some(key), from(file))))
-            .chain(
-                machine
-                    .own
-                    .clone()
-                    .map(|own| (Some(own_key), Extents::from_bytes(own))),
-            )
-            .collect();
-        let lens: Vec<u64> = parts.iter().map(|(_, part)| part.size()).collect();
-        let slots = slot::pack(&lens).unwrap_or(slot::Slots {
-            offsets: vec![],
-            len: u64::MAX,
-        });
-        let mut extents = Extents::new(slots.len);
-        let mut segments = Vec::new();
-        for ((key, part), offset) in parts.iter().zip(&slots.offsets) {
-            extents
-                .place(*offset, part)
-                .map_err(canonical::CanonicalError::from)?;
-            segments.extend(key.map(|key| (key, *offset, part.size())));
-        }
-        Ok(Self { extents, segments })
-    }
-}
-
-fn from(file: Arc<StoredFile>) -> Extents {
-    Extents::from_file(file)
 }

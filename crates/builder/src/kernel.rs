@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use nodeimage_disk::{Sha256, StoredFile};
+use nodeimage_disk::{Extents, Sha256, StoredFile};
 use nodeimage_images::store::{Bucket, Check, Store, StoreError, Writer};
 use nodeimage_images::{Data, Images};
 use nodeimage_spec::LockedSpec;
@@ -12,7 +12,7 @@ use sha2::Digest as _;
 
 use crate::BuildError;
 use crate::facts::OpenImages;
-use crate::rootfs::{ImageFacts, kernel_parts};
+use crate::rootfs::kernel_parts;
 use crate::segment::Codec;
 
 /// The first kernel that unpacks zstd initrds.
@@ -51,10 +51,10 @@ impl StoredKernel {
         let Some(reference) = section.image.as_deref().filter(|image| !image.is_empty()) else {
             return Ok(None);
         };
-        let manifest = open
-            .info(reference)
-            .map(|info| info.manifest.as_str())
-            .unwrap_or_default();
+        let image = open.image(reference).ok_or_else(|| BuildError::Unpinned {
+            reference: reference.to_owned(),
+        })?;
+        let manifest = image.manifest_digest;
         let part = |name: &str, path: &str| -> Sha256 {
             sha2::Sha256::digest(format!("{name} 1 {manifest} {path}")).into()
         };
@@ -65,9 +65,6 @@ impl StoredKernel {
         if let Some(stored) = stored(store, &key, &ucode_key, &facts_key)? {
             return Ok(Some(stored));
         }
-        let image = open.image(reference).ok_or_else(|| BuildError::Unpinned {
-            reference: reference.to_owned(),
-        })?;
         let parts = kernel_parts(section, reference, &images.tree(image)?)?;
         put(store, &key, &parts.kernel)?;
         if let Some((ucode, _)) = &parts.ucode {
@@ -77,11 +74,11 @@ impl StoredKernel {
             release: release(&parts.kernel)?,
             ucode: parts.ucode.is_some(),
         };
-        let json = serde_json::to_vec(&facts).unwrap_or_default();
+        let json = serde_json::to_vec(&facts)?;
         store.replace(Bucket::Images, &facts_key, &json, b"")?;
         match stored(store, &key, &ucode_key, &facts_key)? {
             Some(stored) => Ok(Some(stored)),
-            None => Err(BuildError::StoreTooSmall),
+            None => Err(BuildError::StoreChanged),
         }
     }
 
@@ -119,6 +116,10 @@ fn stored(
     let Some(kernel) = store.get(Bucket::Images, key)? else {
         return Ok(None);
     };
+    if !is_head_sound(kernel.file()) {
+        store.remove(Bucket::Images, key)?;
+        return Ok(None);
+    }
     let ucode = if facts.ucode {
         let Some(ucode) = store.get(Bucket::Images, ucode_key)? else {
             return Ok(None);
@@ -135,7 +136,23 @@ fn stored(
     }))
 }
 
+/// Whether the first block is what was stored: the UKI is laid out by the header in it. The others
+/// are checked when they are written.
+fn is_head_sound(kernel: &Arc<StoredFile>) -> bool {
+    let extents = Extents::from_file(Arc::clone(kernel));
+    let mut head = Vec::new();
+    match (extents.blocks().next(), kernel.block_hashes.first()) {
+        (Some(block), Some(expected)) => {
+            block.read(&mut head).is_ok() && sha2::Sha256::digest(&head).as_slice() == expected
+        }
+        (block, expected) => block.is_none() && expected.is_none(),
+    }
+}
+
 fn put(store: &Store, key: &Sha256, data: &Data) -> Result<(), BuildError> {
+    if store.get_sound(Bucket::Images, key)?.is_some() {
+        return Ok(());
+    }
     store.once(Bucket::Images, key, |writer: &mut Writer| {
         writer.set_check(Check::Blocks)?;
         let mut from = data.open().map_err(BuildError::Kernel)?;
@@ -181,7 +198,7 @@ mod tests {
     use super::*;
 
     fn bzimage(version: &[u8]) -> Vec<u8> {
-        let mut head = vec![0; 0x400];
+        let mut head = vec![0; 0x410];
         head[0x202..0x206].copy_from_slice(b"HdrS");
         head[VERSION_POINTER..VERSION_POINTER + 2].copy_from_slice(&0x100u16.to_le_bytes());
         head[0x300..0x300 + version.len()].copy_from_slice(version);
@@ -195,6 +212,15 @@ mod tests {
         assert_eq!(release_in(&bzimage(b"")), None);
         assert_eq!(release_in(&bzimage(&[0xff, b' '])), None);
         assert_eq!(release_in(b"MZ"), None);
+        assert_eq!(release_in(&bzimage(&[b'6'; 256])), None, "too long");
+        assert_eq!(release_in(&bzimage(b"6.1\x1b[2J x")), None);
+        assert_eq!(release_in(&bzimage("6.1-\u{fc} x".as_bytes())), None);
+        assert_eq!(release_in(&bzimage(b"6.1\0")).as_deref(), Some("6.1"));
+        let mut at_the_end = bzimage(b"");
+        at_the_end.truncate(0x300);
+        assert_eq!(release_in(&at_the_end), None);
+        at_the_end.truncate(VERSION_POINTER + 1);
+        assert_eq!(release_in(&at_the_end), None);
         let mut outside = bzimage(b"6.1");
         outside[VERSION_POINTER..VERSION_POINTER + 2].copy_from_slice(&0xffffu16.to_le_bytes());
         assert_eq!(release_in(&outside), None);
@@ -220,6 +246,9 @@ mod tests {
         assert_eq!(kernel(Some("5.8.1")), Codec::Gzip);
         assert_eq!(kernel(Some("5.9.0")), Codec::Zstd);
         assert_eq!(kernel(Some("6.1.0-56-cloud-amd64")), Codec::Zstd);
+        for odd in ["", "x", "6", "6.", ".6", "99999999999.1", "6.99999999999"] {
+            assert_eq!(kernel(Some(odd)), Codec::Zstd, "{odd}");
+        }
         assert_eq!(kernel(None), Codec::Zstd, "arm64 images name none");
     }
 }

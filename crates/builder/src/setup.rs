@@ -1,5 +1,5 @@
 //! A [`Builder`] from settings: store, sources, registries. What the command line and the provider
-//! share; the defaults that depend on the machine come from [`Machine settings`](Settings::from_env).
+//! share; the defaults that depend on the machine come from [`Settings::from_env`].
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,8 @@ impl Settings {
         }
     }
 
-    /// Opens the store; registries are reached when one is first needed. `cancel` stops downloads.
+    /// Opens the store; registries are reached when one is first needed. `cancel` stops downloads
+    /// and packing.
     pub fn builder(
         &self,
         progress: Option<Arc<dyn Progress>>,
@@ -101,12 +102,13 @@ impl Settings {
         registry
             .credentials
             .splice(0..0, self.logins.iter().cloned());
+        let stop = Arc::clone(cancel);
         let cancel = Cancel::from(Arc::clone(cancel));
         let remote = Registries::new(registry, self.config.clone(), cancel);
         let remote = (!self.offline).then(|| Arc::new(remote) as Arc<dyn nodeimage_images::Remote>);
         let images = Images::new(store, &self.config, remote)
             .with_progress(progress.unwrap_or_else(|| Arc::new(Silent)));
-        Ok(Builder::new(images, self.threads))
+        Ok(Builder::new(images, self.threads).with_stop(stop))
     }
 }
 

@@ -4,15 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use nodeimage_disk::{Sha256, StoredFile};
-use nodeimage_images::Images;
 use nodeimage_images::store::{Bucket, Check, Entry, Store, StoreError, Writer};
 use sha2::Digest as _;
 
 use crate::BuildError;
-use crate::facts::OpenImages;
 use crate::parallel::parallel;
-use crate::rootfs::{Component, Inputs, without_boot};
+use crate::rootfs::{Component, Inputs, Trees, without_boot};
 use crate::segment::{Codec, SegmentFacts, make};
+use crate::stop::Stop;
 
 /// A segment of an initrd.
 #[derive(Clone, Debug)]
@@ -29,64 +28,90 @@ pub struct StoredSegment {
     pub facts: SegmentFacts,
 }
 
-/// The segments of all components, in order. Missing ones are made on `threads` threads.
-pub fn segments(
-    images: &Images,
-    open: &OpenImages<'_>,
-    components: &[Component],
-    codec: Codec,
-    recipe: u32,
-    threads: NonZeroUsize,
-) -> Result<Vec<StoredSegment>, BuildError> {
-    let results = parallel(components, threads, |component| {
-        segment(images.store(), open, component, codec, recipe)
-    });
-    let mut segments = Vec::with_capacity(results.len());
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok(segment) => segments.push(segment),
-            Err(error) => failures.push(error),
-        }
-    }
-    if failures.is_empty() {
-        Ok(segments)
-    } else {
-        Err(BuildError::many(failures))
-    }
+/// Makes segments, or finds them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segments<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) codec: Codec,
+    pub(crate) recipe: u32,
+    pub(crate) threads: NonZeroUsize,
+    pub(crate) stop: &'a Stop,
 }
 
-fn segment(
-    store: &Store,
-    open: &OpenImages<'_>,
-    component: &Component,
-    codec: Codec,
-    recipe: u32,
-) -> Result<StoredSegment, BuildError> {
-    let key = key(component, codec, recipe);
-    let stored = |entry: &Entry| -> Option<StoredSegment> {
-        Some(StoredSegment {
-            label: component.label.clone(),
-            source: component.source.clone(),
-            key,
-            file: Arc::clone(entry.file()),
-            facts: serde_json::from_slice(entry.meta()).ok()?,
-        })
-    };
-    if let Some(segment) = store.get(Bucket::Segments, &key)?.as_ref().and_then(stored) {
-        return Ok(segment);
+impl Segments<'_> {
+    /// The segments of all components, in order. Missing ones are made, several at once; all
+    /// failures are reported.
+    pub(crate) fn all(
+        &self,
+        trees: &(dyn Trees + Sync),
+        components: &[Component],
+    ) -> Result<Vec<StoredSegment>, BuildError> {
+        let results = parallel(components, self.threads, |component| {
+            self.one(trees, component)
+        });
+        let mut segments = Vec::with_capacity(results.len());
+        let mut failures = Vec::new();
+        for result in results {
+            match result {
+                Ok(segment) => segments.push(segment),
+                Err(error) => failures.push(error),
+            }
+        }
+        if failures.is_empty() {
+            Ok(segments)
+        } else {
+            Err(BuildError::many(failures))
+        }
     }
-    let entry = store.once(Bucket::Segments, &key, |writer: &mut Writer| {
+
+    /// The segment of one component.
+    pub(crate) fn one(
+        &self,
+        trees: &dyn Trees,
+        component: &Component,
+    ) -> Result<StoredSegment, BuildError> {
+        let key = key(component, self.codec, self.recipe);
+        let place = place(&key);
+        let stored = |entry: &Entry| -> Option<StoredSegment> {
+            Some(StoredSegment {
+                label: component.label.clone(),
+                source: component.source.clone(),
+                key,
+                file: Arc::clone(entry.file()),
+                facts: serde_json::from_slice(entry.meta()).ok()?,
+            })
+        };
+        if let Some(entry) = self.store.get(Bucket::Segments, &place)? {
+            match stored(&entry) {
+                Some(segment) => return Ok(segment),
+                // Another program's: make it anew.
+                None => self.store.remove(Bucket::Segments, &place)?,
+            }
+        }
+        self.stop.check()?;
+        let entry = self.store.once(Bucket::Segments, &place, |writer| {
+            self.make(trees, component, writer)
+        })?;
+        stored(&entry).ok_or(BuildError::StoreChanged)
+    }
+
+    fn make(
+        &self,
+        trees: &dyn Trees,
+        component: &Component,
+        writer: &mut Writer,
+    ) -> Result<(), BuildError> {
         writer.set_check(Check::Blocks)?;
-        let tree = without_boot(component.tree(open)?);
-        let facts = make(&tree, codec, &mut *writer).map_err(|source| BuildError::Segment {
+        let tree = without_boot(component.tree(trees)?);
+        let facts = make(&tree, self.codec, self.stop.writer(&mut *writer));
+        self.stop.check()?;
+        let facts = facts.map_err(|source| BuildError::Segment {
             component: component.label.clone(),
             source,
         })?;
-        writer.set_meta(serde_json::to_vec(&facts).unwrap_or_default());
-        Ok::<(), BuildError>(())
-    })?;
-    stored(&entry).ok_or(BuildError::StoreTooSmall)
+        writer.set_meta(serde_json::to_vec(&facts)?);
+        Ok(())
+    }
 }
 
 /// The initrd holds nothing of `boot/`, so the command line and the microcode must not count.
@@ -109,11 +134,24 @@ fn key(component: &Component, codec: Codec, recipe: u32) -> Sha256 {
     hash.finalize().into()
 }
 
-/// Whether a stored file still holds what its block hashes say; see [`Store::get_sound`].
-pub fn remove_damaged(store: &Store, segments: &[StoredSegment]) -> Result<bool, StoreError> {
+/// The store's key. [`SegmentFacts`] may change without a change of the bytes, for which the key
+/// stands on disks; then the number is raised.
+fn place(key: &Sha256) -> Sha256 {
+    sha2::Sha256::digest([b"segment with facts 2".as_slice(), key].concat()).into()
+}
+
+/// Removes segments whose bytes are not what their block hashes say; whether there were any.
+pub(crate) fn remove_damaged(
+    store: &Store,
+    segments: &[StoredSegment],
+) -> Result<bool, StoreError> {
     let mut damaged = false;
     for segment in segments {
-        damaged |= store.get_sound(Bucket::Segments, &segment.key)?.is_none();
+        let found = store.get_sound(Bucket::Segments, &place(&segment.key))?;
+        damaged |= found.is_none();
     }
     Ok(damaged)
 }
+
+#[cfg(test)]
+mod tests;

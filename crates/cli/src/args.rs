@@ -34,7 +34,7 @@ pub(crate) struct Global {
     /// Print JSON lines (schema 1, docs/json.md) instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print errors only
+    /// Print results and errors only
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -133,8 +133,14 @@ pub(crate) struct Lock {
         default_value = "amd64"
     )]
     pub(crate) arch: Vec<Architecture>,
-    /// Ask anew for REF, or for all when none is given
-    #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "")]
+    /// Ask anew for REF, or for all without one; repeat it
+    #[arg(
+        long,
+        value_name = "REF",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
     pub(crate) update: Option<Vec<String>>,
     /// Write nothing; fail when the lock is not complete
     #[arg(long, conflicts_with = "update")]
@@ -177,4 +183,37 @@ pub(crate) enum Cache {
     },
     /// Where the store lies
     Dir,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_shape_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn update_does_not_swallow_files() {
+        let lock = |words: &[&str]| {
+            let words = ["nodeimage", "lock"].iter().chain(words);
+            match Cli::try_parse_from(words).unwrap().command {
+                Command::Lock(lock) => (lock.update, lock.spec.files),
+                other => panic!("{other:?}"),
+            }
+        };
+        let files = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let update = |names: &[&str]| Some(names.iter().map(|it| (*it).to_owned()).collect());
+        assert_eq!(lock(&["a.yml"]), (None, files(&["a.yml"])));
+        assert_eq!(
+            lock(&["--update", "a.yml"]),
+            (update(&[""]), files(&["a.yml"]))
+        );
+        assert_eq!(
+            lock(&["--update=nginx:1", "a.yml", "--update=alpine", "b.yml"]),
+            (update(&["nginx:1", "alpine"]), files(&["a.yml", "b.yml"]))
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! What a command can fail with, and how it is told.
 
+use nodeimage_formats::FormatError;
+use nodeimage_outputs::OutputError;
 use nodeimage_spec::Faults;
 
 /// A command's failure.
@@ -14,26 +16,48 @@ pub(crate) enum Failure {
     /// It was stopped.
     #[error("stopped before it was complete; run it again to finish, what was done is kept")]
     Interrupted,
+    /// Nobody reads the result any more, so nobody is told.
+    #[error("standard output was closed")]
+    Closed,
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
 impl Failure {
-    /// One line per cause: the message, then what caused it, without repeats.
+    /// The message, then what caused it, without repeats.
     pub(crate) fn text(&self) -> String {
-        let Self::Other(error) = self else {
-            return self.to_string();
-        };
-        let mut text = error.to_string();
-        for cause in error.chain().skip(1) {
-            let cause = cause.to_string();
-            if !text.contains(&cause) {
-                text.push_str(": ");
-                text.push_str(&cause);
-            }
+        match self {
+            Self::Other(error) => nodeimage_builder::explain(error.as_ref()),
+            other => other.to_string(),
         }
-        text
+    }
+
+    /// Whether a stored part may have been found damaged.
+    pub(crate) fn may_be_damage(&self) -> bool {
+        let Self::Other(error) = self else {
+            return false;
+        };
+        let in_disk = error.downcast_ref::<FormatError>().is_some_and(|error| {
+            matches!(
+                error,
+                FormatError::Corrupt { .. } | FormatError::Read { .. }
+            )
+        });
+        let in_output = error.downcast_ref::<OutputError>().is_some_and(|error| {
+            matches!(
+                error,
+                OutputError::Damaged { .. } | OutputError::Read { .. }
+            )
+        });
+        // A kernel is judged by its header before it is written.
+        let in_build = error
+            .downcast_ref::<nodeimage_builder::BuildError>()
+            .is_some_and(|error| {
+                use nodeimage_builder::BuildError::{Kernel, Uki};
+                matches!(error, Uki(_) | Kernel(_))
+            });
+        in_disk || in_output || in_build
     }
 }
 
@@ -51,9 +75,18 @@ from!(
     nodeimage_builder::SetupError,
     nodeimage_builder::locking::LockingError,
     nodeimage_images::store::StoreError,
+    nodeimage_formats::AsideError,
     nodeimage_spec::LockError,
-    std::io::Error,
 );
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Other(error.into()),
+        }
+    }
+}
 
 impl From<nodeimage_builder::BuildError> for Failure {
     fn from(error: nodeimage_builder::BuildError) -> Self {
@@ -65,19 +98,19 @@ impl From<nodeimage_builder::BuildError> for Failure {
     }
 }
 
-impl From<nodeimage_outputs::OutputError> for Failure {
-    fn from(error: nodeimage_outputs::OutputError) -> Self {
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
         match error {
-            nodeimage_outputs::OutputError::Build(error) => error.into(),
+            OutputError::Build(error) => error.into(),
             error => Self::Other(error.into()),
         }
     }
 }
 
-impl From<nodeimage_formats::FormatError> for Failure {
-    fn from(error: nodeimage_formats::FormatError) -> Self {
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
         match error {
-            nodeimage_formats::FormatError::Cancelled => Self::Interrupted,
+            FormatError::Cancelled => Self::Interrupted,
             error => Self::Other(error.into()),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use nodeimage_builder::Settings;
 use nodeimage_spec::{Document, Lock, Parsed, parse};
 
@@ -34,6 +34,10 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn read(args: &Spec) -> Result<Self, Failure> {
+        let is_stdin = |file: &&PathBuf| file.as_os_str() == "-";
+        if args.files.iter().filter(is_stdin).count() > 1 {
+            return Err(anyhow!("`-` is given twice; standard input can be read once").into());
+        }
         let mut texts = Vec::new();
         for file in &args.files {
             texts.push(if file.as_os_str() == "-" {

@@ -1,5 +1,6 @@
 //! What is printed: results on standard output, everything else on standard error.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ impl Output {
             return self.line(event, fields);
         }
         let mut out = io::stdout().lock();
-        writeln!(out, "{text}")
+        writeln!(out, "{}", printable(text))?;
+        out.flush()
     }
 
     /// Something worth knowing, not a result.
@@ -34,7 +36,9 @@ impl Output {
         if self.quiet {
             return Ok(());
         }
-        writeln!(io::stderr().lock(), "{text}")
+        // Work goes on when nobody listens.
+        let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+        Ok(())
     }
 
     /// A failure; in JSON with one entry per fault of the YAML.
@@ -46,7 +50,7 @@ impl Output {
             } else {
                 "error: "
             };
-            return writeln!(io::stderr().lock(), "{prefix}{text}");
+            return writeln!(io::stderr().lock(), "{prefix}{}", printable(&text));
         }
         let faults = match failure {
             Failure::Spec(faults) => json!(faults),
@@ -70,6 +74,26 @@ impl Output {
     }
 }
 
+/// The text without what a terminal would obey: names in images, disks and answers are anybody's.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| {
+        let is_direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        is_direction || (c.is_control() && !matches!(c, '\n' | '\t'))
+    };
+    if !text.contains(is_odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_odd(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Bytes as people read them.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -89,6 +113,15 @@ pub(crate) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terminals_are_not_told_what_to_do() {
+        assert!(matches!(printable("a\n\tü \u{1f600}"), Cow::Borrowed(_)));
+        assert_eq!(
+            printable("a\x1b[2J\r\u{9b}\u{202e}\x7f"),
+            "a\\u{1b}[2J\\u{d}\\u{9b}\\u{202e}\\u{7f}"
+        );
+    }
 
     #[test]
     fn units() {

@@ -78,6 +78,13 @@ impl Show {
     }
 }
 
+impl Drop for Show {
+    /// Whatever is printed next stands alone, an error too.
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Progress for Show {
     fn event(&self, event: Event<'_>) {
         match &self.how {

@@ -45,6 +45,20 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
+/// Runs and returns standard output; all of what it printed shows if it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        eprint!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        bail!("{} failed ({})", shown(command), output.status);
+    }
+    Ok(said)
+}
+
 /// The last lines of a program's output.
 pub(crate) fn tail(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -63,6 +77,13 @@ mod tests {
             .to_string();
         assert!(error.contains("sh -c") && error.contains("3") && error.ends_with("broken"));
         assert!(run(&mut Command::new("/no/such/program")).is_err());
+    }
+
+    #[test]
+    fn a_quiet_run_returns_what_was_said() {
+        let said = quietly(Command::new("sh").args(["-c", "echo a; echo b >&2"])).unwrap();
+        assert_eq!(said, "a\n");
+        assert!(quietly(&mut Command::new("false")).is_err());
     }
 
     #[test]

@@ -15,11 +15,11 @@ use crate::workspace::Workspace;
 
 /// Names the `nodeimage` program, absolute, to the acceptance tests: what a
 /// user would run, not a library called in a test's own process.
-pub const PROGRAM: &str = "NODEIMAGE_TEST_PROGRAM";
+pub const PROGRAM: &str = "NODEIMAGE_BIN";
 
 /// Names the OCI image layout of the base images, absolute, to the acceptance
 /// tests.
-pub const BASE_IMAGES: &str = "NODEIMAGE_TEST_BASE_IMAGES";
+pub const BASE_IMAGES: &str = "NODEIMAGE_BASE_IMAGES";
 
 /// Installs, builds and makes what the tests need, and runs them all. The
 /// last line is the test runner's own summary.
@@ -36,11 +36,17 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     })?;
     let program = steps.run("the program nodeimage", || cargo::nodeimage(workspace))?;
     // These go first because the other runner's last line tells the result.
-    steps.run("examples in the documentation", || {
+    let said = steps.run("examples in the documentation", || {
         let mut doc = cargo::command(workspace);
         doc.args(["test", "--locked", "--workspace", "--doc", "--quiet"]);
-        process::run(with_names(&mut doc, &program, &images.layout))
+        process::quietly(with_names(&mut doc, &program, &images.layout))
     })?;
+    // Cargo has a result for each package, most of which have no example.
+    for result in said.lines().filter(|line| line.starts_with("test result")) {
+        if !result.contains(" 0 passed") {
+            steps.say(result);
+        }
+    }
     steps.say(&format!(
         "ready after {:.0} s; now all tests",
         steps.seconds()
@@ -50,8 +56,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     process::run(with_names(&mut tests, &program, &images.layout))
 }
 
-/// `.config/nextest.toml` keeps machines from being emulated side by side;
-/// the other runner does it by running one test at a time.
+/// `.config/nextest.toml` keeps machines from being emulated side by side. The
+/// other runner has no such groups, and takes longer.
 fn runner() -> &'static [&'static str] {
     if setup::has_nextest() {
         &["nextest", "run", "--no-fail-fast"]

@@ -26,19 +26,27 @@ struct Metadata {
 }
 
 impl Workspace {
-    /// Asks cargo for the workspace this program was built from.
+    /// Asks cargo for the workspace that it runs this program of, else for the
+    /// one it was built from. Clones may share a build folder, and then cargo
+    /// takes a program that another clone has built.
     ///
     /// # Errors
     /// When cargo cannot be run, or neither `XDG_CACHE_HOME` nor `HOME` is set.
     pub fn find() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let folder = match (
+            std::env::var("CARGO_PKG_NAME"),
+            std::env::var_os("CARGO_MANIFEST_DIR"),
+        ) {
+            (Ok(name), Some(folder)) if name == env!("CARGO_PKG_NAME") => PathBuf::from(folder),
+            _ => PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+        };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
             .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
             .arg("--manifest-path")
-            .arg(&manifest)
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
+            .arg(folder.join("Cargo.toml"))
+            .current_dir(&folder);
         let text = process::output(&mut command)?;
         let metadata: Metadata =
             serde_json::from_slice(&text).context("cannot read the answer of cargo metadata")?;

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::aside::AsideError;
+
 /// Why a disk can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// Something other than a regular file has the name.
-    #[error("{}: not a regular file; choose another name, or write to standard output", .0.display())]
+    #[error("{}: not a regular file; choose another name", .0.display())]
     NotAFile(PathBuf),
     /// The file can't be written.
     #[error("{}: cannot write the disk: {source}", path.display())]
@@ -59,4 +61,13 @@ fn blame(files: &[PathBuf]) -> String {
         "damaged in the store: {}; remove it and build again",
         names.join(", ")
     )
+}
+
+impl From<AsideError> for FormatError {
+    fn from(error: AsideError) -> Self {
+        match error {
+            AsideError::NotAFile(path) => Self::NotAFile(path),
+            AsideError::Write { path, source } => Self::Write { path, source },
+        }
+    }
 }

@@ -3,11 +3,13 @@
 //! Every block is hashed again and compared with the block map on its way, so a file of the store
 //! that was damaged ends in an error that names it, never in an image.
 
+mod aside;
 mod error;
 mod pipeline;
 mod progress;
 pub mod raw;
 mod verify;
 
+pub use aside::{Aside, AsideError};
 pub use error::FormatError;
 pub use progress::Progress;

@@ -5,9 +5,11 @@
 //! | [`kernel_initrd`] | `NAME-kernel`, `NAME-initrd.img`, `NAME-cmdline` | for direct boot and netboot |
 //! | [`tar`] | `NAME.tar` | the root file system with `boot/`, later entries winning |
 
-mod aside;
 mod error;
+mod file;
 pub mod kernel_initrd;
+mod pax;
 pub mod tar;
 
 pub use error::OutputError;
+pub use file::Written;

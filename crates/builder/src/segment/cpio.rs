@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use nodeimage_disk::StoredFile;
@@ -25,6 +26,8 @@ const HEADER: u64 = 110;
 const TRAILER: &[u8] = b"TRAILER!!!";
 /// The kernel's PATH_MAX, which counts the final NUL.
 const PATH_MAX: usize = 4096;
+/// Files are read in pieces of this size.
+const BUFFER: usize = 256 * 1024;
 
 /// Writes `tree` to `out`; the bytes are [`archive_len`] in number.
 pub fn write(tree: &Tree, out: &mut dyn Write) -> Result<(), SegmentError> {
@@ -35,7 +38,7 @@ pub fn write(tree: &Tree, out: &mut dyn Write) -> Result<(), SegmentError> {
         if path.is_empty() {
             continue;
         }
-        check_path(path)?;
+        check(path, node)?;
         match &node.kind {
             Kind::Dir => writer.entry(path, node, S_IFDIR, 2, (0, 0), None, 0)?,
             Kind::Fifo => writer.entry(path, node, S_IFIFO, 1, (0, 0), None, 0)?,
@@ -88,11 +91,23 @@ fn pad4(at: u64) -> u64 {
     at.next_multiple_of(4)
 }
 
-fn check_path(path: &[u8]) -> Result<(), SegmentError> {
+/// What the kernel would drop without a word.
+fn check(path: &[u8], node: &Node) -> Result<(), SegmentError> {
     if path.len() >= PATH_MAX {
         return Err(SegmentError::PathTooLong { path: lossy(path) });
     }
-    Ok(())
+    if path == TRAILER {
+        return Err(SegmentError::Trailer);
+    }
+    match &node.kind {
+        Kind::Symlink(target) if target.is_empty() || target.len() >= PATH_MAX => {
+            Err(SegmentError::Target {
+                path: lossy(path),
+                len: target.len(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn lossy(path: &[u8]) -> String {
@@ -314,20 +329,23 @@ impl Source {
             let file = File::open(&stored.path).map_err(error)?;
             self.open = Some((Arc::clone(stored), file));
         }
-        let Some((_, file)) = &mut self.open else {
+        let Some((_, file)) = &self.open else {
             return Ok(());
         };
-        file.seek(SeekFrom::Start(offset)).map_err(error)?;
-        self.buffer.resize(256 * 1024, 0);
-        let mut left = len;
-        while left > 0 {
-            let want = left.min(self.buffer.len() as u64) as usize;
-            let got = file.read(&mut self.buffer[..want]).map_err(error)?;
-            if got == 0 {
-                return Err(error(io::ErrorKind::UnexpectedEof.into()));
+        self.buffer.resize(BUFFER, 0);
+        let mut done = 0;
+        while done < len {
+            let want = (len - done).min(BUFFER as u64) as usize;
+            let piece = &mut self.buffer[..want];
+            match file.read_at(piece, offset.saturating_add(done)) {
+                Ok(0) => return Err(error(io::ErrorKind::UnexpectedEof.into())),
+                Ok(got) => {
+                    write(&piece[..got])?;
+                    done += got as u64;
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(error(cause)),
             }
-            write(&self.buffer[..got])?;
-            left -= got as u64;
         }
         Ok(())
     }
@@ -389,8 +407,7 @@ mod tests {
         assert_eq!(archive(&tree).len() as u64, archive_len(&tree).unwrap());
     }
 
-    #[test]
-    fn gnu_cpio_lists_what_we_wrote() {
+    fn listed(archive: &[u8]) -> String {
         let mut child = Command::new("cpio")
             .args(["-itvn", "--quiet"])
             .env("TZ", "UTC")
@@ -398,11 +415,15 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .expect("GNU cpio is installed by `cargo xtask test`");
-        let bytes = archive(&sample());
-        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        child.stdin.take().unwrap().write_all(archive).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
-        let listing = String::from_utf8(output.stdout).unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[test]
+    fn gnu_cpio_lists_what_we_wrote() {
+        let listing = listed(&archive(&sample()));
         let fields: Vec<Vec<&str>> = listing
             .lines()
             .map(|line| line.split_whitespace().collect())
@@ -421,6 +442,73 @@ mod tests {
         assert_eq!(row("pipe")[0], "prw-------");
         assert!(listing.contains("sym -> file"));
         assert!(listing.contains("2017"));
+    }
+
+    #[test]
+    fn odd_trees_come_back_from_gnu_cpio() {
+        let mut odd = node(Kind::File(Data::Bytes(b"x".as_slice().into())), 0o644);
+        (odd.uid, odd.gid, odd.mtime) = (u32::MAX - 1, 2_097_152, -7);
+        let mut late = node(Kind::Fifo, 0o600);
+        late.mtime = i64::MAX;
+        let deep = vec![b'd'; 4095];
+        let tree = Tree::from([
+            (b"new\nline".to_vec(), odd),
+            (b"\xff\xfe".to_vec(), late),
+            (
+                b"disk".to_vec(),
+                node(
+                    Kind::Block {
+                        major: 4095,
+                        minor: 1_048_575,
+                    },
+                    0o600,
+                ),
+            ),
+            (deep, node(Kind::Dir, 0o755)),
+        ]);
+        let bytes = archive(&tree);
+        assert_eq!(bytes.len() as u64, archive_len(&tree).unwrap());
+        let listing = listed(&bytes);
+        assert!(
+            listing.contains("4294967294 2097152") && listing.contains("new\nline"),
+            "{listing}"
+        );
+        assert!(listing.contains("4095, 1048575"), "{listing}");
+        assert!(
+            listing.contains("1970") && listing.contains("2106"),
+            "times are clamped"
+        );
+        assert_eq!(listed(&archive(&Tree::new())), "", "a trailer alone");
+    }
+
+    #[test]
+    fn what_the_kernel_drops_silently_is_refused() {
+        let refused = |path: Vec<u8>, kind: Kind| {
+            let tree = Tree::from([(path, node(kind, 0o644))]);
+            write(&tree, &mut io::sink()).unwrap_err().to_string()
+        };
+        let file = || Kind::File(Data::Bytes(b"".as_slice().into()));
+        assert!(refused(vec![b'p'; 4096], file()).contains("longer than the kernel's 4095"));
+        assert!(refused(b"TRAILER!!!".to_vec(), file()).contains("rename it"));
+        for len in [0, 4096] {
+            let error = refused(b"l".to_vec(), Kind::Symlink(vec![b't'; len]));
+            assert!(error.contains("1 to 4095"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_of_a_file_share_an_inode_and_others_do_not() {
+        let bytes = archive(&sample());
+        let ino = |name: &str| {
+            let needle = [name.as_bytes(), b"\0"].concat();
+            let at = bytes.windows(needle.len()).position(|it| it == needle);
+            String::from_utf8(bytes[at.unwrap() - 104..at.unwrap() - 96].to_vec()).unwrap()
+        };
+        assert_eq!(ino("a-link"), ino("file"));
+        assert_eq!(ino("z-link"), ino("file"));
+        let all: std::collections::BTreeSet<_> =
+            ["dev", "empty", "file", "pipe", "sym"].map(ino).into();
+        assert_eq!(all.len(), 5);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `nodeimage build`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +10,7 @@ use nodeimage_disk::canonical::Canonical;
 use nodeimage_formats::raw::{self, RawOptions};
 use nodeimage_formats::{FormatError, Progress as FormatProgress};
 use nodeimage_images::{Event, Progress};
-use nodeimage_outputs::{kernel_initrd, tar};
+use nodeimage_outputs::{Written, kernel_initrd, tar};
 use nodeimage_spec::locked::{Codec, Firmware};
 use nodeimage_spec::{DiskOptions, LockedSpec};
 use serde_json::{Value, json};
@@ -47,25 +47,11 @@ impl Format {
                 format!("unknown format `{name}`; there are {}", known.join(", "))
             })
     }
-
-    /// The files it makes.
-    fn files(self, dir: &Path, name: &str) -> Vec<PathBuf> {
-        let ends: &[&str] = match self {
-            Self::Raw => &[".img"],
-            Self::Tar => &[".tar"],
-            Self::KernelInitrd => &["-kernel", "-initrd.img", "-cmdline"],
-        };
-        ends.iter()
-            .map(|end| dir.join(format!("{name}{end}")))
-            .collect()
-    }
 }
 
 struct Made {
     format: &'static str,
-    path: PathBuf,
-    len: u64,
-    sha256: Option<String>,
+    file: Written,
 }
 
 pub(crate) fn run(
@@ -88,43 +74,33 @@ pub(crate) fn run(
     std::fs::create_dir_all(&args.dir)
         .with_context(|| format!("cannot make the directory {}", args.dir.display()))?;
 
-    let job = Job {
+    let mut job = Job {
         builder: &builder,
         locked: &locked,
         show: &show,
         sha256: args.sha256,
+        machine: None,
     };
     let mut made = Vec::new();
     let mut disk = None;
-    let mut machine = None;
-    for (format_name, format) in formats {
-        let files = format.files(&args.dir, &name);
-        let mut add = |path: PathBuf, len, sha256| {
-            made.push(Made {
-                format: format_name,
-                path,
-                len,
-                sha256,
-            });
-        };
-        match (format, files.into_iter().next()) {
-            (Format::Tar, Some(path)) => {
-                let len = tar::write(&builder, &locked, &path)?;
-                add(path, len, None);
+    for (format, kind) in formats {
+        let mut add = |file: Written| made.push(Made { format, file });
+        match kind {
+            Format::Tar => {
+                let path = args.dir.join(format!("{name}.tar"));
+                add(tar::write(&builder, &locked, &path, args.sha256)?);
             }
-            (Format::Raw, Some(path)) => {
-                let (canonical, written) = job.raw(&path)?;
-                add(path, written.len, written.sha256.map(hex::encode));
+            Format::Raw => {
+                let path = args.dir.join(format!("{name}.img"));
+                let (canonical, file) = job.of_machine(|job, machine| job.raw(machine, &path))?;
+                add(file);
                 disk = Some(canonical);
             }
-            _ => {
-                let built: &Machine = match &machine {
-                    Some(built) => built,
-                    None => machine.insert(builder.machine(&locked)?),
+            Format::KernelInitrd => {
+                let write = |job: &Job<'_>, machine: &Machine| {
+                    Ok(kernel_initrd::write(machine, &args.dir, &name, job.sha256)?)
                 };
-                for (path, len) in kernel_initrd::write(built, &args.dir, &name)? {
-                    add(path, len, None);
-                }
+                job.of_machine(write)?.into_iter().for_each(add);
             }
         }
     }
@@ -137,24 +113,42 @@ struct Job<'a> {
     locked: &'a LockedSpec,
     show: &'a Show,
     sha256: bool,
+    /// Made for the first format that needs it.
+    machine: Option<Machine>,
 }
 
 impl Job<'_> {
-    /// Writes the disk. A part that was damaged in the store is made anew, once.
-    fn raw(&self, path: &Path) -> Result<(Canonical, raw::Written), Failure> {
-        let machine = self.builder.machine(self.locked)?;
-        let disk = self.builder.disk(self.locked, &machine)?;
-        match self.write(&disk, path) {
-            Err(FormatError::Corrupt { .. } | FormatError::Read { .. })
-                if self.builder.remove_damaged(&machine)? =>
-            {
-                let machine = self.builder.machine(self.locked)?;
-                let disk = self.builder.disk(self.locked, &machine)?;
-                let written = self.write(&disk, path)?;
-                Ok((disk, written))
-            }
-            written => Ok((disk, written?)),
+    /// Makes something of the machine. Parts that turn out to be damaged in the store are made
+    /// anew, once.
+    fn of_machine<T>(
+        &mut self,
+        make: impl Fn(&Self, &Machine) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut machine = match self.machine.take() {
+            Some(machine) => machine,
+            None => self.builder.machine(self.locked)?,
+        };
+        let mut made = make(self, &machine);
+        if let Err(failure) = &made
+            && failure.may_be_damage()
+            && self.builder.remove_damaged(&machine)?
+        {
+            machine = self.builder.machine(self.locked)?;
+            made = make(self, &machine);
         }
+        self.machine = Some(machine);
+        made
+    }
+
+    fn raw(&self, machine: &Machine, path: &Path) -> Result<(Canonical, Written), Failure> {
+        let disk = self.builder.disk(self.locked, machine)?;
+        let written = self.write(&disk, path)?;
+        let file = Written {
+            path: path.to_owned(),
+            len: written.len,
+            sha256: written.sha256,
+        };
+        Ok((disk, file))
     }
 
     fn write(&self, disk: &Canonical, path: &Path) -> Result<raw::Written, FormatError> {
@@ -264,27 +258,22 @@ fn tell(
     if let Some(digest) = &digest {
         text.push_str(&format!("\ndisk_digest  {digest}"));
     }
-    for Made {
-        path, len, sha256, ..
-    } in made
-    {
-        text.push_str(&format!("\n{:<11}  {}", bytes(*len), path.display()));
-        if let Some(sha256) = sha256 {
-            text.push_str(&format!("  sha256:{sha256}"));
+    for Made { file, .. } in made {
+        text.push_str(&format!(
+            "\n{:<11}  {}",
+            bytes(file.len),
+            file.path.display()
+        ));
+        if let Some(sha256) = &file.sha256 {
+            text.push_str(&format!("  sha256:{}", hex::encode(sha256)));
         }
     }
     let files: Vec<Value> = made
         .iter()
-        .map(
-            |Made {
-                 format,
-                 path,
-                 len,
-                 sha256,
-             }| {
-                json!({ "format": format, "path": path, "size": len, "sha256": sha256 })
-            },
-        )
+        .map(|Made { format, file }| {
+            let sha256 = file.sha256.map(hex::encode);
+            json!({ "format": format, "path": file.path, "size": file.len, "sha256": sha256 })
+        })
         .collect();
     let fields = json!({
         "id": id,

@@ -28,6 +28,13 @@ pub(crate) fn run(args: &args::Inspect, output: Output) -> Result<(), Failure> {
     };
     let disk = Extents::from_file(Arc::new(file));
     let map = read_map(&disk).with_context(|| format!("{name} is no disk of nodeimage"))?;
+    if map.disk_size() != len {
+        let text = format!(
+            "{name} has {len} bytes, and its block map is for {}: it was cut short or made longer",
+            map.disk_size()
+        );
+        return Err(anyhow!(text).into());
+    }
     let table = gpt::parse(&disk).with_context(|| format!("{name}: partition table"))?;
     let uki = uki(&disk, &table).with_context(|| format!("{name}: unified kernel image"))?;
     let verified = args.verify.then(|| verify(&disk, &map)).transpose()?;

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, anyhow};
 use nodeimage_builder::locking::{self, Wanted};
+use nodeimage_formats::Aside;
 use nodeimage_images::Progress;
 use nodeimage_spec::{Lock, references};
 use serde_json::json;
@@ -169,20 +170,12 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let failed = || format!("cannot write {}", path.display());
-    let mut file = tempfile::Builder::new()
-        .prefix(".nodeimage-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(dir)
-        .with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .with_context(failed)?;
+    if std::fs::read(path).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(());
+    }
+    let mut file = Aside::create(path)?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.commit()?;
     Ok(())
 }

@@ -14,7 +14,10 @@ use crate::error::Failure;
 use crate::interrupt::stoppable;
 use crate::output::Output;
 
-/// Runs the command and tells how it ended: 0 done, 1 failed, 130 interrupted.
+/// As if a signal had ended the process, which is what a closed pipe does to others.
+const PIPE_CLOSED: u8 = 141;
+
+/// Runs the command and tells how it ended: 0 done, 1 failed, 130 interrupted, 141 nobody reads.
 pub(crate) fn run(cli: &Cli) -> ExitCode {
     let output = Output {
         json: cli.global.json,
@@ -29,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Closed) => ExitCode::from(PIPE_CLOSED),
         Err(failure) => {
             // Nobody reads any more: the exit code says it.
             let _ = output.failure(&failure);

@@ -106,6 +106,36 @@ fn sections_have_no_gaps_and_true_lengths() {
 }
 
 #[test]
+fn a_kernel_that_grows_in_its_slot_moves_nothing() {
+    const MIB: u64 = 1 << 20;
+    let sample = Sample::amd64();
+    let kernel = |len: u64| {
+        let mut kernel = Extents::new(len);
+        kernel
+            .place(0, &sample.kernel.slice(0..600_001).unwrap())
+            .unwrap();
+        kernel
+    };
+    let [small, large] = [8 * MIB + 1, 9 * MIB - 512].map(|len| {
+        let kernel = kernel(len);
+        let uki = build(&Input {
+            kernel: &kernel,
+            ..sample.input()
+        })
+        .unwrap();
+        let pe = pe::parse(&uki.file).unwrap();
+        let linux = pe.section(".linux").unwrap();
+        assert_eq!(u64::from(linux.virtual_size), len, "what the stub measures");
+        assert_eq!(linux.raw, BLOCK..BLOCK + 9 * MIB);
+        assert_eq!(uki.linux, BLOCK..BLOCK + len);
+        assert_eq!(parse(uki.file.clone()).unwrap(), uki);
+        (uki.initrd.clone(), uki.file.size())
+    });
+    assert_eq!(small, large);
+    assert_eq!(small.0.start, BLOCK + 9 * MIB);
+}
+
+#[test]
 fn an_empty_command_line_is_still_ours() {
     let sample = Sample::amd64();
     let input = Input {

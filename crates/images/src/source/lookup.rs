@@ -126,7 +126,8 @@ impl Sources {
         let (remote, reference) = match mapped {
             Some((prefix, Source::Mirror(host))) => {
                 let rest = reference.get(prefix.len()..).unwrap_or_default();
-                (self.remote(reference), format!("{host}{rest}"))
+                let mirrored = format!("{host}{rest}");
+                (self.remote(&mirrored), mirrored)
             }
             Some((prefix, source)) => (self.local(prefix, source), reference.to_owned()),
             None => (self.remote(reference), reference.to_owned()),

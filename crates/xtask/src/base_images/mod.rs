@@ -56,7 +56,7 @@ pub struct BaseImages {
 }
 
 /// Makes the base images, or leaves them alone when they are already made of
-/// the same packages by the same program. Unless they go to a place of the
+/// the same packages by the same recipes. Unless they go to a place of the
 /// caller's, `examples/local/nodeimage.toml` says where they are. Safe to call
 /// from several processes.
 ///
@@ -138,17 +138,45 @@ fn make(init: &Path, packages: &Packages, out: &Path) -> Result<Vec<Image>> {
     layout.finish()
 }
 
-/// What the images depend on: this program with its recipes, the packages,
-/// our init.
+/// What the images depend on: the recipes' sources and the crates they are
+/// compiled with, the packages, our init. Not this very program: tests and the
+/// other commands would all make the images anew.
 fn stamp(workspace: &Workspace, init: &Path) -> Result<String> {
+    let crate_folder = workspace.root.join("crates/xtask");
+    let mut files = vec![
+        workspace.root.join("Cargo.lock"),
+        lock_file(workspace),
+        init.to_owned(),
+    ];
+    for folder in ["images", "src/base_images"] {
+        list(&crate_folder.join(folder), &mut files)?;
+    }
     let mut hash = Sha256::new();
-    let this = std::env::current_exe().context("cannot find this program")?;
-    for path in [this, lock_file(workspace), init.to_owned()] {
+    for path in files {
         let bytes =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         hash.update(Sha256::digest(&bytes));
     }
     Ok(hex::encode(hash.finalize()))
+}
+
+/// Adds every file below a folder, in the order of names.
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?
+            .map(|entry| Ok(entry?.path()))
+            .collect()
+    };
+    let mut paths = read().with_context(|| format!("cannot list {}", folder.display()))?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// The stamp on a line, then the images.

@@ -65,3 +65,60 @@ impl Blocks {
         self.map.blocks().len() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nodeimage_disk::block_map::Segment;
+    use nodeimage_disk::{BLOCK, Extents};
+
+    use super::*;
+
+    /// A disk with one byte in each of some blocks, and segments by their keys.
+    fn disk(folder: &Path, name: &str, marks: &[(u64, u8)], keys: &[u8]) -> Blocks {
+        let mut disk = Extents::new(16 * BLOCK);
+        for (block, mark) in marks {
+            disk.push_bytes(block * BLOCK, vec![*mark]).unwrap();
+        }
+        let segments: Vec<Segment> = (10_u64..)
+            .zip(keys)
+            .map(|(block, key)| Segment {
+                key: [*key; 32],
+                offset: block * BLOCK,
+                len: 1,
+            })
+            .collect();
+        BlockMap::compute(&disk, [0; 32], &segments)
+            .unwrap()
+            .place_on(&mut disk)
+            .unwrap();
+        let mut bytes = vec![0; disk.size() as usize];
+        disk.read_at(0, &mut bytes).unwrap();
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Blocks::read(&path).unwrap()
+    }
+
+    #[test]
+    fn changed_blocks_are_counted_with_the_maps_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = |name, marks: &[_], keys: &[u8]| disk(folder.path(), name, marks, keys);
+        let first = disk("first", &[(0, 1), (9, 1), (10, 1)], &[1, 2]);
+        let again = disk("again", &[(0, 1), (9, 1), (10, 1)], &[1, 2]);
+        assert_eq!((first.used(), first.changed(&again)), (3, 0));
+        // One other, one gone, one new, and the first block of the map.
+        let other = disk("other", &[(0, 2), (10, 1), (12, 1)], &[1, 3]);
+        assert_eq!(first.changed(&other), 4);
+        assert_eq!(other.changed(&first), 4);
+        assert_eq!(first.new_segments(&other), 1);
+        assert_eq!(first.new_segments(&again), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_no_disk_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short");
+        std::fs::write(&path, "short").unwrap();
+        assert!(Blocks::read(&path).is_err());
+        assert!(Blocks::read(&folder.path().join("none")).is_err());
+    }
+}

@@ -1,4 +1,4 @@
-//! One spec and its two changes, built by the real program again and again.
+//! One spec and its changes, built by the real program again and again.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,8 +20,12 @@ pub(super) struct Case {
     pub(super) yaml: String,
     /// A line of `files:` in it, and where a changed one has its number.
     pub(super) line: &'static str,
-    /// The image of a service, and the one that it is swapped for.
-    pub(super) swap: (String, String),
+    /// The image of a service in it.
+    pub(super) service: String,
+    /// A newer version of that image.
+    pub(super) newer: String,
+    /// The image of another service.
+    pub(super) other: String,
 }
 
 /// What it cost.
@@ -30,15 +34,24 @@ pub(super) struct Measured {
     pub(super) cold: Cost,
     pub(super) warm: Cost,
     pub(super) line: Cost,
-    pub(super) swap: Cost,
     /// Blocks of the disk that are not zero.
     pub(super) used: u64,
     pub(super) line_blocks: u64,
-    pub(super) swap_blocks: u64,
-    /// Blocks of the segments that the swapped service alone has.
-    pub(super) own_blocks: u64,
+    /// The service's image replaced by the newer one, and by the other one.
+    pub(super) newer: Swap,
+    pub(super) other: Swap,
     /// `cp --sparse=always` of the disk.
     pub(super) copy: Cost,
+}
+
+/// What replacing a service's image cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Swap {
+    pub(super) cost: Cost,
+    /// Blocks that differ.
+    pub(super) blocks: u64,
+    /// Blocks of the segments that the disk before it did not have.
+    pub(super) own: u64,
 }
 
 /// The program, and where its inputs and outputs are.
@@ -56,23 +69,27 @@ impl Bench<'_> {
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
         self.write("first", &case.yaml)?;
-        self.write("swap", &replaced(&case.yaml, &case.swap.0, &case.swap.1)?)?;
+        for (name, image) in [("newer", &case.newer), ("other", &case.other)] {
+            self.write(name, &replaced(&case.yaml, &case.service, image)?)?;
+        }
         for round in 0..ROUNDS {
             let line = format!("{} changed {round}", case.line);
             let yaml = replaced(&case.yaml, case.line, &line)?;
             self.write(&format!("line{round}"), &yaml)?;
         }
-        let (mut cold, mut warm, mut line, mut swap) = (vec![], vec![], vec![], vec![]);
+        let (mut cold, mut warm, mut line) = (vec![], vec![], vec![]);
+        let (mut newer, mut other) = (vec![], vec![]);
         for round in 0..ROUNDS {
             workspace::remove(&self.folder.join("store"))?;
             cold.push(self.build("first")?);
             warm.push(self.build("first")?);
             warm.push(self.build("first")?);
             line.push(self.build(&format!("line{round}"))?);
-            swap.push(self.build("swap")?);
+            newer.push(self.build("newer")?);
+            other.push(self.build("other")?);
         }
         let disk = |name: &str| Blocks::read(&self.folder.join(format!("{name}.img")));
-        let (first, lined, swapped) = (disk("first")?, disk("line0")?, disk("swap")?);
+        let (first, lined) = (disk("first")?, disk("line0")?);
         let mut copies = vec![];
         for _ in 0..ROUNDS {
             let mut copy = Command::new("cp");
@@ -80,15 +97,22 @@ impl Bench<'_> {
             copies.push(child::measure(copy.args(["first.img", "copy.img"]))?);
         }
         let best = |runs: &[Cost]| Cost::best(runs).context("nothing was measured");
+        let swap = |name: &str, runs: &[Cost]| -> Result<Swap> {
+            let swapped = disk(name)?;
+            Ok(Swap {
+                cost: best(runs)?,
+                blocks: first.changed(&swapped),
+                own: first.new_segments(&swapped),
+            })
+        };
         Ok(Measured {
             cold: best(&cold)?,
             warm: best(&warm)?,
             line: best(&line)?,
-            swap: best(&swap)?,
             used: first.used(),
             line_blocks: first.changed(&lined),
-            swap_blocks: first.changed(&swapped),
-            own_blocks: first.new_segments(&swapped),
+            newer: swap("newer", &newer)?,
+            other: swap("other", &other)?,
             copy: best(&copies)?,
         })
     }

@@ -17,7 +17,9 @@ pub(super) fn local(workspace: &Workspace) -> Result<Case> {
         name: "examples/local",
         yaml,
         line: "This page is a file",
-        swap: (images::NGINX.to_owned(), images::OTHER_NGINX.to_owned()),
+        service: images::NGINX.to_owned(),
+        newer: images::NEWER_NGINX.to_owned(),
+        other: images::SSHD.to_owned(),
     })
 }
 
@@ -35,10 +37,9 @@ pub(super) fn made_up() -> Case {
         name: "ten images of 128 MB",
         yaml,
         line: "Made up.",
-        swap: (
-            images::name(images::COUNT / 2, 1),
-            images::name(images::COUNT / 2, 2),
-        ),
+        service: images::name(images::COUNT / 2, 1),
+        newer: images::name(images::COUNT / 2, 2),
+        other: images::name(images::COUNT + 1, 1),
     }
 }
 
@@ -82,14 +83,14 @@ mod tests {
         let case = made_up();
         let found = references(&case.yaml);
         assert_eq!(found.len(), 3 + images::COUNT as usize);
-        assert!(case.yaml.contains(case.line) && case.yaml.contains(&case.swap.0));
+        assert!(case.yaml.contains(case.line) && case.yaml.contains(&case.service));
         assert_eq!(references("# - image: ghcr.io/x:1\n"), [""; 0]);
     }
 
     #[test]
     fn the_example_can_be_changed() {
         let case = local(&Workspace::find().unwrap()).unwrap();
-        assert!(case.yaml.contains(case.line) && case.yaml.contains(&case.swap.0));
+        assert!(case.yaml.contains(case.line) && case.yaml.contains(&case.service));
         assert_eq!(references(&case.yaml).len(), 6);
     }
 }

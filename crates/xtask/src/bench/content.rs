@@ -1,6 +1,14 @@
 //! Made-up files that compress like those of a root file system: programs,
 //! text, and some that do not compress at all. The same everywhere.
 
+/// What a file is, and so how it compresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Program,
+    Text,
+    Packed,
+}
+
 /// A generator of numbers (splitmix64), not a random one.
 #[derive(Clone, Debug)]
 pub(super) struct Numbers(u64);
@@ -37,12 +45,21 @@ impl Numbers {
         (octave + self.below(octave)) as usize
     }
 
-    /// A file of `size` bytes.
-    pub(super) fn file(&mut self, size: usize) -> Vec<u8> {
+    /// What a file is.
+    pub(super) fn kind(&mut self) -> Kind {
         match self.below(20) {
-            0..=11 => self.program(size),
-            12..=17 => self.text(size),
-            _ => self.packed(size),
+            0..=11 => Kind::Program,
+            12..=17 => Kind::Text,
+            _ => Kind::Packed,
+        }
+    }
+
+    /// A file of `size` bytes.
+    pub(super) fn file(&mut self, kind: Kind, size: usize) -> Vec<u8> {
+        match kind {
+            Kind::Program => self.program(size),
+            Kind::Text => self.text(size),
+            Kind::Packed => self.packed(size),
         }
     }
 
@@ -117,17 +134,20 @@ mod tests {
         let mut numbers = Numbers::new(7);
         let mut all = Vec::new();
         while all.len() < 8 << 20 {
-            let size = numbers.size();
-            all.extend(numbers.file(size));
+            let (kind, size) = (numbers.kind(), numbers.size());
+            all.extend(numbers.file(kind, size));
         }
         all
     }
 
     #[test]
     fn it_is_the_same_every_time() {
-        assert_eq!(Numbers::new(1).file(5000), Numbers::new(1).file(5000));
-        assert_ne!(Numbers::new(1).file(5000), Numbers::new(2).file(5000));
-        assert_eq!(Numbers::new(3).file(1234).len(), 1234);
+        for kind in [Kind::Program, Kind::Text, Kind::Packed] {
+            let file = |seed| Numbers::new(seed).file(kind, 5000);
+            assert_eq!(file(1), file(1));
+            assert_ne!(file(1), file(2));
+            assert_eq!(file(3).len(), 5000);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::content::Numbers;
+use super::content::{Kind, Numbers};
 use crate::base_images::layout::{Config, Layout};
 use crate::base_images::tree::{self, Node, Tree};
 use crate::layout;
@@ -19,13 +19,15 @@ pub(super) const COUNT: u64 = 10;
 const BYTES: usize = 12_800_000;
 
 /// Raised when the content changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// The example's service that is swapped, and what for.
+/// The example's service, a newer version of it, and another service.
 pub(super) const NGINX: &str = "ghcr.io/nodeimage/nginx:1.22";
-pub(super) const OTHER_NGINX: &str = "bench.example/nginx:2";
+pub(super) const NEWER_NGINX: &str = "bench.example/nginx:2";
+pub(super) const SSHD: &str = "ghcr.io/nodeimage/sshd:2022.83";
 
-/// A made-up image. Version 2 has a fifth of its files anew.
+/// A made-up image. Version 2 has a fifth of its files anew. Image
+/// [`COUNT`] + 1 is in no spec but to replace another.
 pub(super) fn name(number: u64, version: u64) -> String {
     format!("bench.example/service-{number}:{version}")
 }
@@ -40,14 +42,14 @@ pub(super) fn ensure(bench: &Path, base: &Path) -> Result<PathBuf> {
         return Ok(folder);
     }
     let mut made = Layout::create(&folder)?;
-    for number in 1..=COUNT {
+    for number in 1..=COUNT + 1 {
         add(&mut made, number, 1)?;
     }
     add(&mut made, COUNT / 2, 2)?;
     let (mut tree, config) = nginx(base)?;
-    let addition = Numbers::new(0).file(64 << 10);
+    let addition = Numbers::new(0).file(Kind::Program, 64 << 10);
     tree.add("usr/share/nginx/addition", Node::file(0o644, addition))?;
-    made.add(&[OTHER_NGINX.to_owned()], &tree, &config)?;
+    made.add(&[NEWER_NGINX.to_owned()], &tree, &config)?;
     made.finish()?;
     std::fs::write(&stamp_file, stamp).context("cannot write the stamp")?;
     Ok(folder)
@@ -67,7 +69,7 @@ fn add(made: &mut Layout, number: u64, version: u64) -> Result<()> {
             seed
         };
         let path = format!("usr/lib/service/{:02}/{count:04}", count % 17);
-        let bytes = Numbers::new(seed).file(size);
+        let bytes = Numbers::new(seed).file(sizes.kind(), size);
         tree.add(&path, Node::file(0o644, bytes))?;
         total += size;
         count += 1;

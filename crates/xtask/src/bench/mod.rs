@@ -80,8 +80,8 @@ pub fn run(workspace: &Workspace, write: bool) -> Result<()> {
     let steps = Steps::new("bench");
     let program = steps.run("the program nodeimage", || cargo::nodeimage(workspace))?;
     steps.run("images", || {
-        let this = std::env::current_exe().context("cannot find this program")?;
-        process::run(Command::new(this).args(["bench", "--prepare"]))
+        // This program, even if cargo has put another one in its place since.
+        process::run(Command::new("/proc/self/exe").args(["bench", "--prepare"]))
     })?;
     let floor = child::measure(&mut Command::new("true"))?.peak;
     let folder = folder(workspace);

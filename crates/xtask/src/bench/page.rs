@@ -25,8 +25,9 @@ and releases.
 - **warm, unchanged**: the same build again, disk written anew. Compared with a copy of the disk.
 - **a line of `files:`**: one line of a file in the YAML is changed, and the store has the build
   before it.
-- **a service swapped**: its image is replaced by another version of it. Its own segments are those
-  that the disk before it does not have.
+- **a service's newer version**, **another service instead**: its image is replaced. Its own segments
+  are those that the disk before it does not have. A segment's slot is its size rounded up to an
+  eighth of its power of two, 512 KiB at least; a segment that needs another slot moves all behind it.
 - **blocks**: for cold, the 512 KiB blocks of the disk that are not zero; else those that differ from
   the cold disk, the block map's own and those that became zero included: what an upload sends.
 - **terraform plan**: nothing has changed, and the provider plans the image and refreshes its file.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Row;
+use super::case::Swap;
 use super::child::Cost;
 use super::plan::Plans;
 
@@ -63,16 +64,21 @@ fn case(row: &Row) -> String {
         &format!("≤ {LINE} CPU s, ≤ {BLOCKS} blocks"),
         cpu(&measured.line) <= LINE && measured.line_blocks <= BLOCKS && measured.line.peak <= PEAK,
     );
-    let most = measured.own_blocks + BLOCKS;
-    text += &line(
-        "a service swapped",
-        &measured.swap,
-        &measured.swap_blocks.to_string(),
-        &format!("its own segments: {} blocks", measured.own_blocks),
-        &format!("≤ {most} blocks"),
-        measured.swap_blocks <= most && measured.swap.peak <= PEAK,
-    );
+    text += &swap("a service's newer version", &measured.newer);
+    text += &swap("another service instead", &measured.other);
     text
+}
+
+fn swap(what: &str, swap: &Swap) -> String {
+    let most = swap.own + BLOCKS;
+    line(
+        what,
+        &swap.cost,
+        &swap.blocks.to_string(),
+        &format!("its own segments: {} blocks", swap.own),
+        &format!("≤ {most} blocks"),
+        swap.blocks <= most && swap.cost.peak <= PEAK,
+    )
 }
 
 fn planned(plans: &Plans) -> String {
@@ -118,7 +124,7 @@ fn ratio(ours: &Cost, other: &Cost, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::case::{Case, Measured};
+    use super::super::case::{Case, Measured, Swap};
     use super::*;
 
     fn cost(millis: u64, mib: u64) -> Cost {
@@ -129,24 +135,30 @@ mod tests {
         }
     }
 
-    fn row(cold: Cost, line_blocks: u64, swap_blocks: u64) -> Row {
+    fn row(cold: Cost, line_blocks: u64, blocks: u64) -> Row {
+        let swap = Swap {
+            cost: cost(900, 20),
+            blocks,
+            own: 7,
+        };
         Row {
             case: Case {
                 name: "it",
                 yaml: String::new(),
                 line: "",
-                swap: (String::new(), String::new()),
+                service: String::new(),
+                newer: String::new(),
+                other: String::new(),
             },
             bytes: 128_000_000,
             measured: Measured {
                 cold,
                 warm: cost(50, 20),
                 line: cost(500, 20),
-                swap: cost(900, 20),
                 used: 100,
                 line_blocks,
-                swap_blocks,
-                own_blocks: 7,
+                newer: swap,
+                other: swap,
                 copy: cost(25, 2),
             },
             peer: cost(2000, 10),
@@ -156,7 +168,7 @@ mod tests {
     #[test]
     fn figures_at_their_aims_meet_them() {
         let text = render(&[row(cost(1200, 256), 10, 17)], None, 5 << 20);
-        assert_eq!(text.matches("| met |").count(), 4, "{text}");
+        assert_eq!(text.matches("| met |").count(), 5, "{text}");
         assert!(
             text.contains("0.60 × `gzip -dc \\| zstd -3` (2.000 CPU s)"),
             "{text}"
@@ -172,7 +184,7 @@ mod tests {
         };
         let rows = [row(cost(1201, 20), 11, 18), row(cost(10, 257), 1, 1)];
         let text = render(&rows, Some(&plans), 0);
-        assert_eq!(text.matches("**missed**").count(), 5, "{text}");
+        assert_eq!(text.matches("**missed**").count(), 6, "{text}");
         assert!(text.contains("61 ms over it"), "{text}");
     }
 }

@@ -136,7 +136,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn made(work: &Path, path: Option<&str>, facts: &Value) -> Result<Made> {
     match (path, facts["disk_digest"].as_str()) {
         (Some(path), Some(disk_digest)) => Ok(Made {
-            disk: work.join(path),
+            // Without the `./` of people.
+            disk: work.join(path).components().collect(),
             disk_digest: disk_digest.to_owned(),
         }),
         _ => bail!("no path or no disk_digest of the disk"),

@@ -69,7 +69,7 @@ mod tests {
         let config = blob(
             folder,
             &format!("{prefix}.config.v1+json"),
-            reference.as_bytes(),
+            format!("config of {reference}").as_bytes(),
         );
         let manifest = json!({"config": config, "layers": [layer]}).to_string();
         let mut named = blob(
