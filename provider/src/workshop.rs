@@ -76,10 +76,19 @@ impl Workshop {
             return Err(interrupted());
         }
         let machine = builder.machine(locked).map_err(|e| failed(e, place))?;
-        let disk = builder
-            .disk(locked, &machine)
-            .map_err(|e| failed(e, place))?;
-        Ok((machine, disk))
+        match builder.disk(locked, &machine) {
+            // A stored kernel that is damaged is noticed by its header already.
+            Err(BuildError::Uki(_) | BuildError::Kernel(_))
+                if builder
+                    .remove_damaged(&machine)
+                    .map_err(|e| failed(e, place))? =>
+            {
+                let machine = builder.machine(locked).map_err(|e| failed(e, place))?;
+                let disk = builder.disk(locked, &machine);
+                Ok((machine, disk.map_err(|e| failed(e, place))?))
+            }
+            disk => Ok((machine, disk.map_err(|e| failed(e, place))?)),
+        }
     }
 
     /// Why references can't be resolved.

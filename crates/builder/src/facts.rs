@@ -121,6 +121,11 @@ impl Trees for OpenImages<'_> {
         Ok(self.images.tree(image)?)
     }
 
+    fn entries(&self, reference: &str) -> Result<u64, BoxError> {
+        let image = self.image(reference).ok_or("the image was not opened")?;
+        Ok(self.images.entries(image)?)
+    }
+
     fn tar_tree(&self, data: &Data, name: &str) -> Result<Tree, BoxError> {
         Ok(self.images.tar_tree(data, name)?)
     }

@@ -13,6 +13,7 @@ use sha2::Digest as _;
 
 use crate::BuildError;
 use crate::boot_parts::{self, BOOT_IMG, CORE_IMG, stub_name};
+use crate::budget::Budget;
 use crate::facts::OpenImages;
 use crate::initrd::Initrd;
 use crate::kernel::StoredKernel;
@@ -107,6 +108,7 @@ impl Builder {
                 recipe: locked.recipe,
                 threads: self.threads,
                 stop: &self.stop,
+                budget: &Budget::default(),
             };
             let mut segments = make.all(open, components)?;
             let overrides = Overrides::find(make.store, open, components, &segments)?;

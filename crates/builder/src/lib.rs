@@ -9,6 +9,7 @@
 //! | [`image`] | all of it: [`Builder`] |
 
 pub mod boot_parts;
+mod budget;
 mod error;
 pub mod facts;
 pub mod image;

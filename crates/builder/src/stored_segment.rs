@@ -8,6 +8,7 @@ use nodeimage_images::store::{Bucket, Check, Entry, Store, StoreError, Writer};
 use sha2::Digest as _;
 
 use crate::BuildError;
+use crate::budget::Budget;
 use crate::parallel::parallel;
 use crate::rootfs::{Component, Inputs, Trees, without_boot};
 use crate::segment::{Codec, SegmentFacts, make};
@@ -36,6 +37,7 @@ pub(crate) struct Segments<'a> {
     pub(crate) recipe: u32,
     pub(crate) threads: NonZeroUsize,
     pub(crate) stop: &'a Stop,
+    pub(crate) budget: &'a Budget,
 }
 
 impl Segments<'_> {
@@ -102,6 +104,7 @@ impl Segments<'_> {
         writer: &mut Writer,
     ) -> Result<(), BuildError> {
         writer.set_check(Check::Blocks)?;
+        let _share = self.budget.take(component.entries(trees)?);
         let tree = without_boot(component.tree(trees)?);
         let facts = make(&tree, self.codec, self.stop.writer(&mut *writer));
         self.stop.check()?;

@@ -79,6 +79,25 @@ impl Component {
         }
     }
 
+    /// How many entries the images it is made from have.
+    pub fn entries(&self, trees: &dyn Trees) -> Result<u64, Error> {
+        let references = match &self.build {
+            Build::Kernel { reference, .. } | Build::Image { reference, .. } => {
+                std::slice::from_ref(reference)
+            }
+            Build::ApkDatabases { references, .. } => references,
+            Build::Layout { .. } | Build::Tree(_) => &[],
+        };
+        let mut entries = 0;
+        for reference in references {
+            entries += trees.entries(reference).map_err(|source| Error::Image {
+                reference: reference.clone(),
+                source,
+            })?;
+        }
+        Ok(entries)
+    }
+
     /// Makes the tree: paths are relative to the root. Directories above may be an earlier
     /// component's alone.
     pub fn tree(&self, trees: &dyn Trees) -> Result<Tree, Error> {

@@ -35,6 +35,9 @@ pub trait Trees {
     /// The flattened tree of the image.
     fn tree(&self, reference: &str) -> Result<Tree, BoxError>;
 
+    /// How many entries the image's layers have: what its tree costs.
+    fn entries(&self, reference: &str) -> Result<u64, BoxError>;
+
     /// The tree of a plain tar that is itself a file of an image; `name` is for messages.
     fn tar_tree(&self, tar: &Data, name: &str) -> Result<Tree, BoxError>;
 

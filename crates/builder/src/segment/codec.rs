@@ -10,8 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
-/// zstd level: 3 packs a root file system within 2 % of what 9 reaches at a quarter of the time.
-const ZSTD_LEVEL: i32 = 3;
+/// zstd level: 2 takes half the time of 3 for 2 % more bytes.
+const ZSTD_LEVEL: i32 = 2;
 /// The kernel refuses windows of 256 MiB and more.
 const ZSTD_WINDOW_LOG: u32 = 23;
 const GZIP_LEVEL: u32 = 6;
@@ -34,7 +34,7 @@ impl Codec {
     /// Name, version and level: part of every segment's cache key.
     pub fn id(self) -> &'static str {
         match self {
-            Self::Zstd => "zstd-1.5.7-3",
+            Self::Zstd => "zstd-1.5.7-2",
             Self::Gzip => "zlib-rs-0.6-6",
             Self::None => "none",
         }
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(zstd::zstd_safe::version_string(), "1.5.7");
         assert_eq!(
             digest(Codec::Zstd),
-            "c7f8291e7a7a23e3acf35ee675020e2a445d4aea1c375bb219c6e4260f5f18f7"
+            "d79e403e9acd9e3e2651bda05089219e518de698a2a5d9a253475d80536a396c"
         );
         assert_eq!(
             digest(Codec::Gzip),

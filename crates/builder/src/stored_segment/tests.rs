@@ -10,6 +10,10 @@ use crate::rootfs::{BoxError, Build, Layout, Links};
 struct NoTrees;
 
 impl Trees for NoTrees {
+    fn entries(&self, _: &str) -> Result<u64, BoxError> {
+        Ok(1)
+    }
+
     fn tree(&self, _: &str) -> Result<Tree, BoxError> {
         Err("no image".into())
     }
@@ -47,6 +51,7 @@ fn with<R>(stop: &Stop, run: impl FnOnce(Segments<'_>) -> R) -> R {
         recipe: 1,
         threads: NonZeroUsize::MIN,
         stop,
+        budget: &Budget::default(),
     })
 }
 

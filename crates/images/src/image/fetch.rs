@@ -85,6 +85,18 @@ impl Images {
         Ok(flattener.finish())
     }
 
+    /// How many entries the image's layers have; those that are not in the store are fetched.
+    pub fn entries(&self, image: &Image) -> Result<u64, Error> {
+        let mut entries = 0;
+        for number in 0..image.layers.len() {
+            let entry = self.layer(image, number)?;
+            let index = IndexReader::new(entry.meta());
+            let index = index.map_err(|problem| layer_error(image, number, problem))?;
+            entries += index.count() as u64;
+        }
+        Ok(entries)
+    }
+
     /// The tree of a plain tar that is itself a stored file of a tree (`kernel.tar`); `name` stands
     /// in errors. Nothing in it is a whiteout.
     pub fn tar_tree(&self, data: &Data, name: &str) -> Result<Tree, Error> {
