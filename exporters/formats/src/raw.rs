@@ -3,7 +3,6 @@
 mod file;
 #[cfg(test)]
 mod tests;
-mod unchanged;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,8 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::pipeline::for_each_block;
 use crate::{FormatError, Progress};
-use file::{SparseFile, allocated};
-use unchanged::unchanged;
+use file::SparseFile;
 
 /// How to write.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,17 +38,13 @@ pub struct Written {
 }
 
 /// Writes a sparse file. It has another name in the same folder until it is complete and on disk,
-/// then replaces `path`; after an error nothing of it is left. A file that already is this disk is
-/// read, not written.
+/// then replaces `path`; after an error nothing of it is left.
 pub fn write(
     disk: &Extents,
     map: &BlockMap,
     path: &Path,
     options: &RawOptions<'_>,
 ) -> Result<Written, FormatError> {
-    if let Some(written) = unchanged(disk, map, path, options)? {
-        return Ok(written);
-    }
     let mut file = SparseFile::create(path, disk.size())?;
     let sha256 = pass(disk, map, options, |offset, bytes| {
         file.write(offset, bytes)

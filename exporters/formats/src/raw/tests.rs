@@ -202,64 +202,6 @@ fn an_old_file_stands_until_the_new_one_is_complete() {
 }
 
 #[test]
-fn a_file_that_is_the_disk_is_left_alone_and_any_other_is_not() {
-    use std::os::unix::fs::{FileExt, MetadataExt};
-    let sample = sample();
-    let options = RawOptions {
-        threads: 2,
-        sha256: true,
-        on_bytes: None,
-    };
-    let first = sample.write(&options).unwrap();
-    let inode = || fs::metadata(sample.target()).unwrap().ino();
-    let before = inode();
-    // Nothing is read of the parts.
-    let away = sample.folder.path().join("away");
-    fs::rename(&sample.stored, &away).unwrap();
-    assert_eq!(sample.write(&options).unwrap(), first);
-    fs::rename(&away, &sample.stored).unwrap();
-    assert_eq!(inode(), before);
-
-    let expected = sample.bytes();
-    // In a block's bytes, in its zeros, in a gap, and of a kind that reads alike.
-    for (at, byte) in [
-        (9 * BLOCK + 7, 77),
-        (20 * BLOCK, 1),
-        (30 * BLOCK, 1),
-        (30 * BLOCK, 0),
-        (SIZE - 1, 0),
-    ] {
-        let file = fs::File::options()
-            .write(true)
-            .open(sample.target())
-            .unwrap();
-        file.write_all_at(&[byte], at).unwrap();
-        let before = inode();
-        assert_eq!(sample.write(&options).unwrap(), first);
-        assert_ne!(inode(), before, "{at}");
-        assert!(fs::read(sample.target()).unwrap() == expected, "{at}");
-    }
-    for len in [0, SIZE - 1, SIZE + 1] {
-        let file = fs::File::options()
-            .write(true)
-            .open(sample.target())
-            .unwrap();
-        file.set_len(len).unwrap();
-        sample.write(&options).unwrap();
-        assert!(fs::read(sample.target()).unwrap() == expected, "{len}");
-    }
-    let stop = |_, _| ControlFlow::Break(());
-    let stopped = RawOptions {
-        on_bytes: Some(Progress::new(&stop)),
-        ..options
-    };
-    assert!(matches!(
-        sample.write(&stopped),
-        Err(FormatError::Cancelled)
-    ));
-}
-
-#[test]
 fn folders_are_not_replaced() {
     let sample = sample();
     fs::create_dir(sample.target()).unwrap();
