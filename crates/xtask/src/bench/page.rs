@@ -22,7 +22,7 @@ and releases.
 - **cold**: an empty store. Every layer is unpacked and checked, every segment compressed, and the
   disk written. Compared with what no program can leave out that makes a compressed image of gzip
   layers: `gzip -dc LAYERS | zstd -3`, which writes nothing.
-- **warm, unchanged**: the same build again, disk written anew. Compared with a copy of the disk.
+- **warm, unchanged**: the same build again; the disk that stands is left. Compared with a copy of the disk.
 - **a line of `files:`**: one line of a file in the YAML is changed, and the store has the build
   before it.
 - **a service's newer version**, **another service instead**: its image is replaced. Its own segments
