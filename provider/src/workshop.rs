@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nodeimage_builder::locking::LockingError;
-use nodeimage_builder::{BuildError, Builder, Machine};
+use nodeimage_builder::{BuildError, Builder, Machine, explain};
 use nodeimage_disk::canonical::Canonical;
 use nodeimage_formats::raw::{self, RawOptions, Written};
 use nodeimage_formats::{FormatError, Progress as FormatProgress};
@@ -96,7 +96,7 @@ impl Workshop {
         if self.cancel.is_cancelled() {
             return interrupted();
         }
-        Diagnostic::error("Can't resolve image references", text(error))
+        Diagnostic::error("Can't resolve image references", explain(error))
             .at(path!("config"))
             .into()
     }
@@ -162,7 +162,7 @@ fn in_provider(found: Diagnostics) -> Diagnostics {
 fn not_written(error: FormatError) -> Diagnostics {
     match error {
         FormatError::Cancelled => interrupted(),
-        error => Diagnostic::error("Can't write the disk", text(&error))
+        error => Diagnostic::error("Can't write the disk", explain(&error))
             .at(path!("path"))
             .into(),
     }
@@ -179,24 +179,9 @@ fn failed(error: BuildError, place: &Place<'_>) -> Diagnostics {
     };
     let mut found = Diagnostics::new();
     for error in all {
-        found.push(Diagnostic::error("Can't build the image", text(&error)).at(place(&error)));
+        found.push(Diagnostic::error("Can't build the image", explain(&error)).at(place(&error)));
     }
     found
-}
-
-/// The message and its causes.
-fn text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn interrupted() -> Diagnostics {
