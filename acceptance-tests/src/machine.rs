@@ -8,6 +8,7 @@
 mod boot;
 mod console;
 mod fault;
+mod firmware;
 mod http;
 mod monitor;
 
@@ -21,7 +22,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-pub use boot::{Boot, Bus, Direct, Disk, Firmware};
+pub use boot::{Boot, Bus, Direct, Disk};
+pub use firmware::Firmware;
 pub use http::Response;
 
 use console::{Console, Waited};
@@ -59,12 +61,13 @@ impl Machine {
         let words = folder.path().join("qemu.log");
         let socket = folder.path().join("monitor");
         let mut command = boot.command(folder.path(), &socket)?;
+        let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&words).context("cannot make QEMU's log")?)
             .spawn()
-            .context("cannot run qemu-system-x86_64: run cargo xtask setup")?;
+            .with_context(|| format!("cannot run {program}: run cargo xtask setup"))?;
         let deadline = Instant::now() + boot.time_out;
         let started = start(&mut child, file, &socket, boot, deadline);
         match started {

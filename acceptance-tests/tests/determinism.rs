@@ -162,5 +162,5 @@ fn the_disk_of_recipe_1() -> Test {
 
 const GOLDEN_ID: &str = "sha256:a2a2419aa1e4ec9948c48d843e64056051e1620c860bb4a3917cdc67d4242332";
 const GOLDEN_DISK_DIGEST: &str =
-    "sha256:5c3d8dbb2149d9ea9bf6ebc7dd1bc82ceb7ba99b1d8c3d51360228b59472c508";
+    "sha256:96086b179107bd4618191dac7e2ba6916c8e5ebe778d51637de45b5c4c9cdba8";
 const GOLDEN_SHA256: &str = "2b8b6a366a7582361368518d76972bd0327c431fd603e6ecc5970281b1abcad0";

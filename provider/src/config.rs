@@ -1,11 +1,12 @@
 //! The provider block.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 
 use nodeimage_builder::Settings;
 use nodeimage_images::store::StoreLimits;
 use nodeimage_registry::{Credential, Login, Secret};
+use nodeimage_trust::Policy;
 use tfplugin::{Diagnose, Diagnostic, Diagnostics, Path, Val, model, path};
 
 model! {
@@ -29,6 +30,10 @@ model! {
         registries: BTreeMap<String, RegistryLogin> = optional(),
         /// Never ask a registry: everything is in the store or in `sources`.
         offline: bool = optional(),
+        /// What it takes for an image to be used: the lines of a `[trust]` section of `nodeimage.toml`,
+        /// say `file("trust.toml")`. Paths of keys are relative to the root module's directory. A
+        /// policy in `config_file` holds as well: an image must pass both.
+        trust_policy: String = optional(),
         /// How many threads may work at once. Default: all cores. No effect on the bytes.
         threads: i64 = optional().range(1..=1024),
     }
@@ -56,7 +61,21 @@ pub(crate) fn validate(config: &Config) -> Result<(), Diagnostics> {
     {
         found.push(Diagnostic::error("Not a source", error).at(path!("sources")));
     }
+    if let Some(text) = config.trust_policy.known()
+        && let Err(error) = policy(text)
+    {
+        found.extend(error);
+    }
     found.into_result()
+}
+
+/// A policy that can't be read lets no image pass.
+fn policy(text: &str) -> Result<Policy, Diagnostics> {
+    Policy::parse(text, "trust_policy", FilePath::new(".")).map_err(|error| {
+        Diagnostic::error("Invalid trust policy", error.to_string())
+            .at(path!("trust_policy"))
+            .into()
+    })
 }
 
 /// The settings a configuration asks for, when all of it is known.
@@ -83,7 +102,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Diagnostics> {
     if let Some(sources) = config.sources.known() {
         let wrong = |error| Diagnostic::error("Not a source", error).at(path!("sources"));
         let parsed = toml(sources).map_err(wrong)?;
-        settings.config.sources.extend(parsed.sources);
+        settings.config.prefer(parsed.sources);
     }
     known(&config.registries, "registries")?;
     for (prefix, login) in config.registries.known().into_iter().flatten() {
@@ -94,6 +113,10 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Diagnostics> {
         settings
             .logins
             .push(login_of(prefix, login).map_err(wrong)?);
+    }
+    known(&config.trust_policy, "trust_policy")?;
+    if let Some(text) = config.trust_policy.known() {
+        settings.config.trust.push(policy(text)?);
     }
     known(&config.offline, "offline")?;
     settings.offline = config.offline.known().copied().unwrap_or(false);

@@ -5,12 +5,13 @@ use std::path::Path as FilePath;
 
 use nodeimage_builder::inline;
 use nodeimage_builder::locking::{self, Wanted};
-use nodeimage_spec::lint::lint;
+use nodeimage_spec::lint::{Facts, Selection, lint};
 use nodeimage_spec::locked::{Codec, Firmware};
 use nodeimage_spec::pin::MAX_INLINE;
 use nodeimage_spec::reference::{BUILTIN_BOOT, BUILTIN_INIT};
 use nodeimage_spec::{
-    Architecture, DiskOptions, Faults, Lock, LockedSpec, Outcome, Parsed, Severity, lock_spec,
+    Architecture, DiskOptions, Fault, Faults, Lock, LockedSpec, Outcome, Parsed, Severity,
+    lock_spec,
 };
 use tfplugin::{Diagnostic, Diagnostics, Val, path};
 
@@ -69,6 +70,21 @@ impl Given {
             options,
             base_dir,
         }))
+    }
+
+    /// What is doubtful in the text, or nothing: findings that need no image and leave no doubt. What
+    /// is not pinned is told where it matters.
+    pub(crate) fn doubts(&self) -> Option<String> {
+        let names = self.documents.names();
+        let texts = self.documents.documents(&names);
+        let selection = Selection::default();
+        let found = lint(&self.parsed, &texts, None, &selection, &Facts::default());
+        let is_told = |fault: &Fault| {
+            fault.severity == Severity::Warning
+                && !matches!(fault.id, Some("unpinned" | "no-runtime"))
+        };
+        let told: Faults = found.into_iter().filter(is_told).collect();
+        (!told.is_empty()).then(|| told.to_string())
     }
 
     /// Whether there can be a disk: it takes a kernel, and an architecture that we can start.
@@ -145,13 +161,9 @@ impl Given {
 
     /// What a `source` brings ends in the locked spec just as `contents` does.
     fn secrets_in_sources(&self) -> Result<(), Diagnostics> {
-        let files = &self.parsed.spec.files;
-        if files.iter().all(|file| file.source.is_none()) {
-            return Ok(());
-        }
-        let mut parsed = self.parsed.clone();
+        let mut facts = Facts::default();
         let mut total = 0;
-        for file in &mut parsed.spec.files {
+        for (index, file) in self.parsed.spec.files.iter().enumerate() {
             let Some(source) = &file.source else {
                 continue;
             };
@@ -159,13 +171,17 @@ impl Given {
             let optional = file.optional == Some(true);
             if let Ok(Some(bytes)) = inline::read(FilePath::new(&self.base_dir), source, optional) {
                 total += bytes.len();
-                file.contents = Some(String::from_utf8_lossy(&bytes).into_owned());
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                facts.sources.insert(index, text);
             }
             if total > MAX_INLINE {
                 break;
             }
         }
-        secrets(&self.documents, &parsed)
+        match facts.sources.is_empty() {
+            true => Ok(()),
+            false => secrets(&self.documents, &self.parsed, &facts),
+        }
     }
 }
 
@@ -184,7 +200,7 @@ fn read_documents(config: &Image) -> Result<Option<(Documents, Parsed)>, Diagnos
         return Ok(None);
     };
     let parsed = documents.parse()?;
-    secrets(&documents, &parsed)?;
+    secrets(&documents, &parsed, &Facts::default())?;
     Ok(Some((documents, parsed)))
 }
 
@@ -201,9 +217,10 @@ fn read_lock(lock: &Val<String>) -> Result<Option<Lock>, Diagnostics> {
 }
 
 /// Secrets in `files` end in state, plans and every machine: refused.
-fn secrets(documents: &Documents, parsed: &Parsed) -> Result<(), Diagnostics> {
+fn secrets(documents: &Documents, parsed: &Parsed, facts: &Facts) -> Result<(), Diagnostics> {
     let names = documents.names();
-    let found = lint(parsed, &documents.documents(&names), None, &[]);
+    let texts = documents.documents(&names);
+    let found = lint(parsed, &texts, None, &Selection::default(), facts);
     let mut errors = Faults::default();
     for fault in found
         .iter()
@@ -244,6 +261,8 @@ fn disk_options(disk: &Val<Disk>) -> Option<DiskOptions> {
     options.codec = match disk.codec.known().map(String::as_str) {
         Some("zstd") => Codec::Zstd,
         Some("gzip") => Codec::Gzip,
+        Some("lz4") => Codec::Lz4,
+        Some("xz") => Codec::Xz,
         Some("none") => Codec::None,
         _ => Codec::Auto,
     };

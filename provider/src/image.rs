@@ -8,6 +8,7 @@ use nodeimage_spec::{LockedError, LockedSpec, Outcome};
 use tfplugin::resource::Plan;
 use tfplugin::{Cx, Diagnostic, Diagnostics, Dynamic, Path, Resource, Val, model, path};
 
+use crate::changes;
 use crate::given::Given;
 use crate::workshop::Workshop;
 
@@ -55,9 +56,9 @@ model! {
         /// What boots it: `hybrid` (BIOS and UEFI), `uefi` or `bios`. Default: `hybrid`, on arm64
         /// `uefi`.
         firmware: String = optional().one_of(&["hybrid", "uefi", "bios"]),
-        /// How the initrd is compressed: `auto` (zstd from Linux 5.9 on, else gzip), `zstd`, `gzip`
-        /// or `none`. Default: `auto`.
-        codec: String = optional().one_of(&["auto", "zstd", "gzip", "none"]),
+        /// How the initrd is compressed: `auto` (zstd from Linux 5.9 on, else gzip), `zstd`, `gzip`,
+        /// `lz4`, `xz` or `none`. Default: `auto`.
+        codec: String = optional().one_of(&["auto", "zstd", "gzip", "lz4", "xz", "none"]),
         /// MiB of the smallest machine that must start it. Default: 1024.
         min_memory: i64 = optional().range(1..=64 << 20),
         /// Added behind the YAML's kernel command line.
@@ -66,6 +67,7 @@ model! {
 }
 
 const UNPINNED: &str = "Image references are not pinned";
+const DOUBTS: &str = "Doubtful LinuxKit configuration";
 
 /// The resource.
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +85,16 @@ impl Resource for ImageResource {
         let Some(given) = Given::read(&plan.config)? else {
             return Ok(());
         };
+        if let Some(doubts) = given.doubts() {
+            cx.warn(path!("config"), DOUBTS, doubts);
+        }
         let prior = Prior::of(&plan.config, plan.prior.as_ref());
         match given.pin(prior.spec())? {
             Outcome::Locked(locked) => {
                 set_identity(&mut plan.planned, &locked);
+                if let Some(before) = before(plan.prior.as_ref()) {
+                    changes::warn(cx, &before, &locked);
+                }
                 match &plan.prior {
                     Some(prior) if prior.id == plan.planned.id => {
                         plan.planned.disk_digest = prior.disk_digest.clone();
@@ -106,7 +114,8 @@ impl Resource for ImageResource {
                 plan.planned.images = Val::Unknown;
                 plan.planned.disk_digest = Val::Unknown;
                 plan.planned.disk_size = Val::Unknown;
-                cx.warn(path!("config"), UNPINNED, unpinned(&names));
+                let before = before(plan.prior.as_ref());
+                cx.warn(path!("config"), UNPINNED, unpinned(&names, before.as_ref()));
             }
         }
         Ok(())
@@ -142,14 +151,23 @@ impl Resource for ImageResource {
 }
 
 /// What the warning says of references without a digest.
-fn unpinned(names: &[String]) -> String {
+fn unpinned(names: &[String], before: Option<&LockedSpec>) -> String {
     let ours = |name: &&String| name.starts_with("builtin:");
     let (own, theirs): (Vec<&String>, Vec<&String>) = names.iter().partition(ours);
     let shown = if theirs.is_empty() { own } else { theirs };
+    let now = shown.iter().filter_map(|name| {
+        let digest = before?.digest(name)?;
+        Some(format!("  {name}  {digest} → known after apply"))
+    });
+    let now: Vec<String> = now.collect();
+    let now = match now.is_empty() {
+        true => String::new(),
+        false => format!("Until now they stood for:\n{}\n\n", now.join("\n")),
+    };
     let shown: Vec<&str> = shown.into_iter().map(String::as_str).collect();
     format!(
         "What they stand for is looked up when this is applied, so the image id is not known now, \
-         and whatever must be replaced when it changes is planned for replacement: {}.\n\n\
+         and whatever must be replaced when it changes is planned for replacement: {}.\n\n{now}\
          Write a lock with `nodeimage lock FILE.yml` and give it: lock = file(\"FILE.lock\")",
         shown.join(", ")
     )
@@ -166,11 +184,15 @@ fn make(
     })?;
     let workshop = cx.provider::<Workshop>()?;
     let prior = Prior::of(config, prior_state);
+    let mut moved = None;
     let locked = match given.pin(prior.spec())? {
         Outcome::Locked(locked) => *locked,
         Outcome::Unpinned(_) => {
             prior.check()?;
-            given.resolve(workshop, prior.spec())?
+            let locked = given.resolve(workshop, prior.spec())?;
+            // The plan could not say it.
+            moved = before(prior_state).filter(|before| *before != locked);
+            locked
         }
     };
     set_identity(state, &locked);
@@ -181,16 +203,24 @@ fn make(
         state.disk_size = prior.disk_size.clone();
         return Ok(());
     }
-    if !given.has_disk() {
+    if given.has_disk() {
+        let (_, disk) = workshop.disk(&locked, &place)?;
+        state.disk_digest = format!("sha256:{}", hex::encode(disk.map.digest())).into();
+        state.disk_size = i64::try_from(disk.disk.size()).unwrap_or(i64::MAX).into();
+    } else {
         // Such an image has outputs, but no disk.
         state.disk_digest = Val::Null;
         state.disk_size = Val::Null;
-        return Ok(());
     }
-    let (_, disk) = workshop.disk(&locked, &place)?;
-    state.disk_digest = format!("sha256:{}", hex::encode(disk.map.digest())).into();
-    state.disk_size = i64::try_from(disk.disk.size()).unwrap_or(i64::MAX).into();
+    if let Some(before) = moved {
+        changes::warn(cx, &before, &locked);
+    }
     Ok(())
+}
+
+/// What the image was made of until now, whatever `relock` says.
+fn before(state: Option<&Image>) -> Option<LockedSpec> {
+    LockedSpec::parse(state?.spec.known()?).ok()
 }
 
 /// The attribute that a failed build is about.

@@ -10,6 +10,7 @@
 //! A plan knows the image id whenever every reference is pinned, and asks nothing but the
 //! configuration and the prior state for it: it runs again when it is applied, in another process.
 
+mod changes;
 mod config;
 mod documents;
 mod faults;

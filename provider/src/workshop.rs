@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nodeimage_builder::locking::LockingError;
-use nodeimage_builder::{BuildError, Builder, Machine, explain};
+use nodeimage_builder::{BuildError, Builder, Machine, Settings, diff, explain};
 use nodeimage_disk::canonical::Canonical;
 use nodeimage_formats::raw::{self, RawOptions, Written};
 use nodeimage_formats::{FormatError, Progress as FormatProgress};
@@ -42,10 +42,15 @@ impl Workshop {
         }
     }
 
+    /// The settings of the provider block.
+    pub(crate) fn settings(&self) -> Result<Settings, Diagnostics> {
+        config::settings(&self.config)
+    }
+
     /// The builder, or why there can be none.
     pub(crate) fn builder(&self) -> Result<&Builder, Diagnostics> {
         let made = self.builder.get_or_init(|| {
-            let settings = config::settings(&self.config).map_err(in_provider)?;
+            let settings = self.settings().map_err(in_provider)?;
             self.watch();
             let log = Arc::new(Log(Arc::clone(&self.stop)));
             settings
@@ -75,6 +80,8 @@ impl Workshop {
         if self.cancel.is_cancelled() {
             return Err(interrupted());
         }
+        // So that it can be compared by its id later; a store that fails will say so below.
+        let _ = diff::remember(builder.images().store(), locked);
         let machine = builder.machine(locked).map_err(|e| failed(e, place))?;
         match builder.disk(locked, &machine) {
             // A stored kernel that is damaged is noticed by its header already.

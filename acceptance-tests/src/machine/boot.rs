@@ -9,23 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-const OVMF_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+use super::firmware::Firmware;
 
 /// The longest path of a Unix socket (sun_path), less its final NUL.
 const LONGEST_SOCKET: usize = 107;
 
 /// The kernel's USER_HZ on every architecture QEMU runs on for us.
 const TICKS_PER_SECOND: u64 = 100;
-
-/// What the machine starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Firmware {
-    /// BIOS.
-    SeaBios,
-    /// UEFI without Secure Boot.
-    Ovmf,
-}
 
 /// What the disk hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +26,7 @@ pub enum Bus {
     Scsi,
     /// NVMe, as on the big clouds.
     Nvme,
-    /// The chipset's own: IDE with SeaBIOS, AHCI with OVMF.
+    /// The chipset's own: IDE with SeaBIOS, AHCI with OVMF; arm64's has none.
     Ide,
 }
 
@@ -71,7 +61,7 @@ pub struct Boot {
     pub cdrom: Option<PathBuf>,
     /// A kernel to boot instead.
     pub direct: Option<Direct>,
-    /// BIOS or UEFI.
+    /// BIOS or UEFI, of amd64 or of arm64.
     pub firmware: Firmware,
     /// Memory, in MiB.
     pub memory_mib: u32,
@@ -117,31 +107,16 @@ impl Boot {
 
     /// QEMU's command, with its private files below `folder`.
     pub(super) fn command(&self, folder: &Path, socket: &Path) -> Result<Command> {
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = self.firmware.command();
         command
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"])
+            .args(["-accel", "tcg,thread=multi", "-smp", "2"])
             .args(["-m", &self.memory_mib.to_string(), "-no-reboot"])
             .args(["-serial", "stdio", "-device", "virtio-rng-pci"]);
-        let machine = match self.firmware {
-            Firmware::SeaBios => "pc",
-            Firmware::Ovmf => "q35",
-        };
-        command.args(["-machine", machine]);
         command
             .arg("-qmp")
             .arg(option("unix:", socket, ",server=on,wait=off"));
-        if self.firmware == Firmware::Ovmf {
-            let variables = folder.join("variables.fd");
-            std::fs::copy(OVMF_VARIABLES, &variables)
-                .with_context(|| format!("cannot copy {OVMF_VARIABLES}: run cargo xtask setup"))?;
-            let code = "if=pflash,format=raw,unit=0,readonly=on,file=";
-            command
-                .arg("-drive")
-                .arg(option(code, Path::new(OVMF_CODE), ""));
-            let writable = "if=pflash,format=raw,unit=1,file=";
-            command.arg("-drive").arg(option(writable, &variables, ""));
-        }
+        self.firmware.add_flash(&mut command, folder)?;
         if let Some(disk) = &self.disk {
             present(&disk.path)?;
             let drive = format!("if=none,id=disk,snapshot=on,format={},file=", disk.format);
@@ -192,7 +167,7 @@ const fn devices(bus: Bus) -> &'static [&'static str] {
 }
 
 /// QEMU's options are split at commas, and a doubled comma is one.
-fn option(before: &str, path: &Path, after: &str) -> OsString {
+pub(super) fn option(before: &str, path: &Path, after: &str) -> OsString {
     let mut option = OsString::from(before);
     let mut parts = path.as_os_str().as_bytes().split(|byte| *byte == b',');
     option.push(OsStr::from_bytes(parts.next().unwrap_or_default()));

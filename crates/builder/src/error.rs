@@ -50,6 +50,20 @@ pub enum BuildError {
     /// The kernel can't be read.
     #[error("cannot read the kernel")]
     Kernel(#[source] io::Error),
+    /// The microcode is something else.
+    #[error(
+        "`{path}` of `{reference}` is not an uncompressed cpio (newc), and the kernel looks for \
+         microcode in nothing else; unpack it in the image, or leave out `kernel.ucode`"
+    )]
+    Ucode {
+        /// The kernel's image.
+        reference: String,
+        /// `kernel.ucode`.
+        path: String,
+    },
+    /// The kernel does not unpack what was asked for.
+    #[error(transparent)]
+    Codec(#[from] crate::kernel::UnsupportedCodec),
     /// A disk needs a kernel.
     #[error(
         "the spec has no `kernel.image`, and a disk needs a kernel to start; add one, or make the output `tar`"

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 
 use nodeimage_disk::Sha256;
 use nodeimage_images::store::Bucket;
-use nodeimage_images::{Data, Image, Images, Tree};
+use nodeimage_images::{Data, Digest, Image, Images, Tree, Whole};
 use nodeimage_spec::reference::BUILTIN_BOOT;
-use nodeimage_spec::{LockedSpec, parse_label, references};
+use nodeimage_spec::{LockedSpec, parse_label, references, whole_images};
 use sha2::Digest as _;
 
 use crate::BuildError;
@@ -15,15 +15,16 @@ use crate::parallel::parallel;
 use crate::rootfs::{BoxError, ImageFacts, ImageInfo, Layout, RootFacts, Trees};
 
 /// The image label with LinuxKit's defaults for a container.
-const CONFIG_LABEL: &str = "org.mobyproject.config";
+pub(crate) const CONFIG_LABEL: &str = "org.mobyproject.config";
 /// The image label of our init.
-const INIT_LABEL: &str = "io.nodeimage.init";
+pub(crate) const INIT_LABEL: &str = "io.nodeimage.init";
 
 /// All images of a locked spec, opened: manifests and configurations, no layers.
 #[derive(Debug)]
 pub struct OpenImages<'a> {
     images: &'a Images,
-    opened: BTreeMap<String, (Image, ImageInfo)>,
+    /// Without an image those that only volumes of format `oci` name.
+    opened: BTreeMap<String, (Option<Image>, ImageInfo)>,
 }
 
 impl<'a> OpenImages<'a> {
@@ -37,7 +38,17 @@ impl<'a> OpenImages<'a> {
             .into_iter()
             .filter(|name| name != BUILTIN_BOOT)
             .collect();
-        let results = parallel(&names, threads, |name| open(images, locked, name));
+        let whole = whole_images(&locked.spec);
+        let results = parallel(&names, threads, |name| {
+            let opened = match whole.get(name) {
+                Some(true) => open_index(images, locked, name)?,
+                _ => open(images, locked, name)?,
+            };
+            if whole.contains_key(name) && opened.1.index.is_some() {
+                permit_volumes(images, locked, name)?;
+            }
+            Ok(opened)
+        });
         let mut opened = BTreeMap::new();
         let mut failures = Vec::new();
         for (name, result) in names.into_iter().zip(results) {
@@ -55,7 +66,7 @@ impl<'a> OpenImages<'a> {
 
     /// The image behind a reference of the spec.
     pub fn image(&self, reference: &str) -> Option<&Image> {
-        self.opened.get(reference).map(|(image, _)| image)
+        self.opened.get(reference)?.0.as_ref()
     }
 
     /// Whether the image is our init.
@@ -65,14 +76,46 @@ impl<'a> OpenImages<'a> {
     }
 }
 
+fn digest<'a>(locked: &'a LockedSpec, name: &str) -> Result<&'a Digest, BuildError> {
+    locked.digest(name).ok_or_else(|| BuildError::Unpinned {
+        reference: name.to_owned(),
+    })
+}
+
+/// Asks the trust policies for all that volumes of format `oci` hold of an index.
+fn permit_volumes(images: &Images, locked: &LockedSpec, name: &str) -> Result<(), BuildError> {
+    let digest = digest(locked, name)?;
+    let volumes = locked.spec.volumes.iter().filter(|volume| {
+        volume.format.as_deref() == Some("oci") && volume.image.as_deref() == Some(name)
+    });
+    for volume in volumes {
+        let platforms = volume.platforms.as_deref().unwrap_or_default();
+        images.permit_whole(name, digest, platforms)?;
+    }
+    Ok(())
+}
+
+/// An image of which a volume holds the index: it need not have the machine's platform.
+fn open_index(
+    images: &Images,
+    locked: &LockedSpec,
+    name: &str,
+) -> Result<(Option<Image>, ImageInfo), BuildError> {
+    let digest = digest(locked, name)?;
+    let index = images.is_index(name, digest)?;
+    let info = ImageInfo {
+        index: index.then(|| digest.to_string()),
+        ..ImageInfo::default()
+    };
+    Ok((None, info))
+}
+
 fn open(
     images: &Images,
     locked: &LockedSpec,
     name: &str,
-) -> Result<(Image, ImageInfo), BuildError> {
-    let digest = locked.digest(name).ok_or_else(|| BuildError::Unpinned {
-        reference: name.to_owned(),
-    })?;
+) -> Result<(Option<Image>, ImageInfo), BuildError> {
+    let digest = digest(locked, name)?;
     let image = images.open(name, digest, locked.architecture.name())?;
     let label = image
         .config
@@ -90,7 +133,7 @@ fn open(
         config: image.config.clone(),
         label,
     };
-    Ok((image, info))
+    Ok((Some(image), info))
 }
 
 impl ImageFacts for OpenImages<'_> {
@@ -99,7 +142,7 @@ impl ImageFacts for OpenImages<'_> {
     }
 
     fn root(&self, reference: &str) -> Result<RootFacts, BoxError> {
-        let Some((image, info)) = self.opened.get(reference) else {
+        let Some((Some(image), info)) = self.opened.get(reference) else {
             return Err("the image was not opened".into());
         };
         let key: Sha256 = sha2::Sha256::digest(format!("root facts 1 {}", info.manifest)).into();
@@ -130,10 +173,21 @@ impl Trees for OpenImages<'_> {
         Ok(self.images.tar_tree(data, name)?)
     }
 
-    fn layout(&self, reference: &str, _platforms: &[String]) -> Result<Layout, BoxError> {
-        Err(format!(
-            "{reference}: volumes of format `oci` can't be built yet; use format `filesystem`"
-        )
-        .into())
+    fn layout(&self, reference: &str, platforms: &[String]) -> Result<Layout, BoxError> {
+        let (_, info) = self
+            .opened
+            .get(reference)
+            .ok_or("the image was not opened")?;
+        let digest = info.index.as_deref().ok_or("the image has no index")?;
+        let digest: Digest = digest.parse()?;
+        let Whole { index, blobs } = self.images.whole(reference, &digest, platforms)?;
+        let blobs = blobs.into_iter();
+        Ok(Layout {
+            index,
+            digest: *digest.bytes(),
+            blobs: blobs
+                .map(|(digest, blob)| (*digest.bytes(), blob))
+                .collect(),
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use nodeimage_disk::canonical::{self, Canonical, GrubParts, Parts};
 use nodeimage_disk::{Extents, Sha256, uki};
 use nodeimage_images::Images;
-use nodeimage_spec::locked::{Codec as CodecChoice, Firmware};
+use nodeimage_spec::locked::Firmware;
 use nodeimage_spec::{Architecture, LockedSpec, RECIPE};
 use sha2::Digest as _;
 
@@ -16,7 +16,7 @@ use crate::boot_parts::{self, BOOT_IMG, CORE_IMG, stub_name};
 use crate::budget::Budget;
 use crate::facts::OpenImages;
 use crate::initrd::Initrd;
-use crate::kernel::StoredKernel;
+use crate::kernel::{self, StoredKernel};
 use crate::memory::{self, Demand};
 use crate::overrides::Overrides;
 use crate::own_segment::own_segment;
@@ -96,12 +96,7 @@ impl Builder {
     pub fn machine(&self, locked: &LockedSpec) -> Result<Machine, BuildError> {
         self.with_components(locked, |components, open| {
             let kernel = StoredKernel::get(&self.images, open, locked)?;
-            let codec = match locked.disk.codec {
-                CodecChoice::Auto => kernel.as_ref().map_or(Codec::Zstd, StoredKernel::codec),
-                CodecChoice::Zstd => Codec::Zstd,
-                CodecChoice::Gzip => Codec::Gzip,
-                CodecChoice::None => Codec::None,
-            };
+            let codec = kernel::codec(locked.disk.codec, kernel.as_ref())?;
             let make = Segments {
                 store: self.images.store(),
                 codec,

@@ -1,4 +1,7 @@
-//! The kernel as a file of its own in the store, and what its header says.
+//! The kernel as a file of its own in the store, and what it says of itself.
+
+mod codec;
+mod version;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -13,12 +16,9 @@ use sha2::Digest as _;
 use crate::BuildError;
 use crate::facts::OpenImages;
 use crate::rootfs::kernel_parts;
-use crate::segment::Codec;
 
-/// The first kernel that unpacks zstd initrds.
-const FIRST_WITH_ZSTD: (u32, u32) = (5, 9);
-/// Offset of the version's offset in a bzImage (Documentation/arch/x86/boot.rst, `kernel_version`).
-const VERSION_POINTER: usize = 0x20e;
+pub use codec::{UnsupportedCodec, codec};
+pub use version::Version;
 
 /// The kernel of an image.
 #[derive(Clone, Debug)]
@@ -30,11 +30,14 @@ pub struct StoredKernel {
     keys: [Sha256; 2],
     /// Its release (`6.1.0-56-cloud-amd64`), if the header has one: bzImages do.
     pub release: Option<String>,
+    /// Its version, wherever it says it.
+    pub version: Option<Version>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Facts {
     release: Option<String>,
+    version: Option<Version>,
     ucode: bool,
 }
 
@@ -61,17 +64,28 @@ impl StoredKernel {
         let key = part("kernel", section.binary.as_deref().unwrap_or("kernel"));
         let ucode_key = part("ucode", section.ucode.as_deref().unwrap_or_default());
         let store = images.store();
-        let facts_key: Sha256 = sha2::Sha256::digest([key, ucode_key].concat()).into();
+        // The number is raised when the facts are others.
+        let facts_key: Sha256 =
+            sha2::Sha256::digest([b"facts 2".as_slice(), &key, &ucode_key].concat()).into();
         if let Some(stored) = stored(store, &key, &ucode_key, &facts_key)? {
             return Ok(Some(stored));
         }
         let parts = kernel_parts(section, reference, &images.tree(image)?)?;
         put(store, &key, &parts.kernel)?;
         if let Some((ucode, _)) = &parts.ucode {
+            if !is_cpio(ucode).map_err(BuildError::Kernel)? {
+                return Err(BuildError::Ucode {
+                    reference: reference.to_owned(),
+                    path: section.ucode.clone().unwrap_or_default(),
+                });
+            }
             put(store, &ucode_key, ucode)?;
         }
+        let mut from = parts.kernel.open().map_err(BuildError::Kernel)?;
+        let said = version::read(&mut from).map_err(BuildError::Kernel)?;
         let facts = Facts {
-            release: release(&parts.kernel)?,
+            release: said.release,
+            version: said.version,
             ucode: parts.ucode.is_some(),
         };
         let json = serde_json::to_vec(&facts)?;
@@ -79,6 +93,18 @@ impl StoredKernel {
         match stored(store, &key, &ucode_key, &facts_key)? {
             Some(stored) => Ok(Some(stored)),
             None => Err(BuildError::StoreChanged),
+        }
+    }
+
+    /// One of these files.
+    #[cfg(test)]
+    pub(crate) fn of_files(file: Arc<StoredFile>, ucode: Option<Arc<StoredFile>>) -> Self {
+        Self {
+            file,
+            ucode,
+            keys: [[0; 32]; 2],
+            release: None,
+            version: None,
         }
     }
 
@@ -90,14 +116,6 @@ impl StoredKernel {
             damaged |= store.get_sound(Bucket::Images, ucode)?.is_none();
         }
         Ok(damaged)
-    }
-
-    /// What `auto` means for this kernel.
-    pub fn codec(&self) -> Codec {
-        match self.release.as_deref().and_then(version) {
-            Some(version) if version < FIRST_WITH_ZSTD => Codec::Gzip,
-            _ => Codec::Zstd,
-        }
     }
 }
 
@@ -133,6 +151,7 @@ fn stored(
         ucode,
         keys: [*key, *ucode_key],
         release: facts.release,
+        version: facts.version,
     }))
 }
 
@@ -162,93 +181,30 @@ fn put(store: &Store, key: &Sha256, data: &Data) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// The release a bzImage's header names: the first word of its version string.
-fn release(kernel: &Data) -> Result<Option<String>, BuildError> {
-    let mut head = Vec::new();
-    kernel
-        .open()
-        .and_then(|from| from.take(64 * 1024).read_to_end(&mut head))
-        .map_err(BuildError::Kernel)?;
-    Ok(release_in(&head))
-}
-
-fn release_in(head: &[u8]) -> Option<String> {
-    if head.get(0x202..0x206)? != b"HdrS" {
-        return None;
-    }
-    let pointer = head.get(VERSION_POINTER..VERSION_POINTER + 2)?;
-    let at = usize::from(u16::from_le_bytes([pointer[0], pointer[1]])) + 0x200;
-    let text = head.get(at..)?;
-    let end = text
-        .iter()
-        .take(256)
-        .position(|byte| matches!(byte, 0 | b' '))?;
-    let release = std::str::from_utf8(&text[..end]).ok()?;
-    (!release.is_empty() && release.bytes().all(|byte| byte.is_ascii_graphic()))
-        .then(|| release.to_owned())
-}
-
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+/// Whether it is a cpio as the kernel's microcode loader reads it: newc, uncompressed
+/// (Documentation/arch/x86/microcode.rst).
+fn is_cpio(ucode: &Data) -> io::Result<bool> {
+    let mut magic = Vec::with_capacity(6);
+    ucode.open()?.take(6).read_to_end(&mut magic)?;
+    Ok(matches!(magic.as_slice(), b"070701" | b"070702"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bzimage(version: &[u8]) -> Vec<u8> {
-        let mut head = vec![0; 0x410];
-        head[0x202..0x206].copy_from_slice(b"HdrS");
-        head[VERSION_POINTER..VERSION_POINTER + 2].copy_from_slice(&0x100u16.to_le_bytes());
-        head[0x300..0x300 + version.len()].copy_from_slice(version);
-        head
-    }
-
     #[test]
-    fn the_release_stands_in_the_header() {
-        let head = bzimage(b"6.1.0-56-cloud-amd64 (debian-kernel@lists.debian.org) #1");
-        assert_eq!(release_in(&head).as_deref(), Some("6.1.0-56-cloud-amd64"));
-        assert_eq!(release_in(&bzimage(b"")), None);
-        assert_eq!(release_in(&bzimage(&[0xff, b' '])), None);
-        assert_eq!(release_in(b"MZ"), None);
-        assert_eq!(release_in(&bzimage(&[b'6'; 256])), None, "too long");
-        assert_eq!(release_in(&bzimage(b"6.1\x1b[2J x")), None);
-        assert_eq!(release_in(&bzimage("6.1-\u{fc} x".as_bytes())), None);
-        assert_eq!(release_in(&bzimage(b"6.1\0")).as_deref(), Some("6.1"));
-        let mut at_the_end = bzimage(b"");
-        at_the_end.truncate(0x300);
-        assert_eq!(release_in(&at_the_end), None);
-        at_the_end.truncate(VERSION_POINTER + 1);
-        assert_eq!(release_in(&at_the_end), None);
-        let mut outside = bzimage(b"6.1");
-        outside[VERSION_POINTER..VERSION_POINTER + 2].copy_from_slice(&0xffffu16.to_le_bytes());
-        assert_eq!(release_in(&outside), None);
-    }
-
-    #[test]
-    fn old_kernels_get_gzip() {
-        let kernel = |release: Option<&str>| {
-            let file = Arc::new(StoredFile {
-                path: "/k".into(),
-                len: 0,
-                block_hashes: vec![],
-            });
-            StoredKernel {
-                file,
-                ucode: None,
-                keys: [[0; 32]; 2],
-                release: release.map(str::to_owned),
-            }
-            .codec()
-        };
-        assert_eq!(kernel(Some("4.9.184-linuxkit")), Codec::Gzip);
-        assert_eq!(kernel(Some("5.8.1")), Codec::Gzip);
-        assert_eq!(kernel(Some("5.9.0")), Codec::Zstd);
-        assert_eq!(kernel(Some("6.1.0-56-cloud-amd64")), Codec::Zstd);
-        for odd in ["", "x", "6", "6.", ".6", "99999999999.1", "6.99999999999"] {
-            assert_eq!(kernel(Some(odd)), Codec::Zstd, "{odd}");
+    fn microcode_is_an_uncompressed_cpio() {
+        let is_cpio = |bytes: &[u8]| super::is_cpio(&Data::Bytes(bytes.into())).unwrap();
+        assert!(is_cpio(b"070701and more") && is_cpio(b"070702"));
+        for other in [
+            &b""[..],
+            b"07070",
+            b"070707",
+            b"\x1f\x8b\x08\0\0\0\0",
+            b"GenuineIntel",
+        ] {
+            assert!(!is_cpio(other), "{other:?}");
         }
-        assert_eq!(kernel(None), Codec::Zstd, "arm64 images name none");
     }
 }

@@ -7,15 +7,19 @@
 //! | [`segment`] | a component's tree → one compressed cpio |
 //! | [`boot_parts`] | GRUB and EFI stubs from the boot image |
 //! | [`image`] | all of it: [`Builder`] |
+//! | [`lint`] | what lints ask of images |
+//! | [`diff`] | what differs between two images |
 
 pub mod boot_parts;
 mod budget;
+pub mod diff;
 mod error;
 pub mod facts;
 pub mod image;
 mod initrd;
 pub mod inline;
 pub mod kernel;
+pub mod lint;
 pub mod locking;
 pub mod memory;
 mod overrides;

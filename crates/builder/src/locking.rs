@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use nodeimage_images::{Images, Resolved};
 use nodeimage_spec::lock::{LockedBoot, LockedImage};
 use nodeimage_spec::reference::{BUILTIN_BOOT, BUILTIN_INIT, Reference};
-use nodeimage_spec::{Architecture, Lock, Spec, references};
+use nodeimage_spec::{Architecture, Digest, Lock, Spec, references, whole_images};
 
 use crate::boot_parts::{self, BootPartsError};
 use crate::parallel::parallel;
@@ -74,29 +74,50 @@ pub fn lock_except(
         lock.recipe = keep.recipe;
     }
     let mut open = Vec::new();
+    let mut settled = Vec::new();
     let names: BTreeSet<String> = wanted
         .architectures
         .iter()
         .flat_map(|architecture| references(wanted.spec, *architecture))
         .collect();
     for name in names {
-        if is_pinned(&name)
-            || pinned.contains(&name)
-            || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name))
-        {
+        if pinned.contains(&name) {
             continue;
         }
-        open.push(name);
+        if is_pinned(&name) || (!wanted.update.contains(&name) && kept(&mut lock, wanted, &name)) {
+            settled.push(name);
+        } else {
+            open.push(name);
+        }
     }
+    let whole = whole_images(wanted.spec);
     let platforms: Vec<&str> = wanted
         .architectures
         .iter()
         .map(|architecture| architecture.name())
         .collect();
     let found = parallel(&open, wanted.threads, |name| {
-        images.resolve(name, &platforms)
+        // A volume may hold an index without the machine's platform; the index stands for all.
+        let only_whole = whole.get(name) == Some(&true);
+        let platforms: &[&str] = if only_whole { &[] } else { &platforms };
+        // A machine more must not move what the others have.
+        let mut found = match locked(wanted, name) {
+            Some(digest) => images.resolve(&format!("{name}@{digest}"), platforms)?,
+            None => images.resolve(name, platforms)?,
+        };
+        if only_whole {
+            found.platforms.clear();
+        }
+        Ok(found)
     });
-    let mut failures = Vec::new();
+    // A digest that is given is trusted no more than one that is looked up.
+    let allowed = parallel(&settled, wanted.threads, |name| {
+        permit(images, wanted, &lock, name)
+    });
+    let mut failures: Vec<LockingFailure> = allowed
+        .into_iter()
+        .filter_map(|allowed| allowed.err().map(LockingFailure::Image))
+        .collect();
     for (name, found) in open.into_iter().zip(found) {
         match found {
             Err(error) => failures.push(LockingFailure::Image(error)),
@@ -118,6 +139,37 @@ pub fn lock_except(
         Ok(lock)
     } else {
         Err(LockingError { failures })
+    }
+}
+
+/// What the trust policy says of a digest that stands in the YAML or in the lock.
+fn permit(
+    images: &Images,
+    wanted: &Wanted<'_>,
+    lock: &Lock,
+    name: &str,
+) -> Result<(), nodeimage_images::Error> {
+    let reference = Reference::parse(name).ok();
+    let own = reference.as_ref().and_then(Reference::digest);
+    let locked = match name {
+        BUILTIN_BOOT => lock.boot.as_ref().map(|boot| &boot.digest),
+        BUILTIN_INIT => lock.init.as_ref().map(|init| &init.digest),
+        _ => lock.images.get(name).map(|image| &image.digest),
+    };
+    let Some(digest) = own.or(locked) else {
+        return Ok(());
+    };
+    let mut all = wanted.architectures.iter();
+    all.try_for_each(|architecture| images.permit(name, digest, architecture.name()))
+}
+
+/// The digest `keep` has for a reference that is not to be updated.
+fn locked(wanted: &Wanted<'_>, name: &str) -> Option<Digest> {
+    let keep = wanted.keep.filter(|_| !wanted.update.contains(name))?;
+    match name {
+        BUILTIN_BOOT => keep.boot.as_ref().map(|boot| boot.digest),
+        BUILTIN_INIT => keep.init.as_ref().map(|image| image.digest),
+        _ => keep.images.get(name).map(|image| image.digest),
     }
 }
 

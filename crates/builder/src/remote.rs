@@ -70,4 +70,8 @@ impl Remote for Registries {
     ) -> Result<Box<dyn Read + Send>, SourceError> {
         Remote::blob(self.client(reference)?, reference, digest, size)
     }
+
+    fn attached(&self, reference: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
+        Remote::attached(self.client(reference)?, reference, digest)
+    }
 }

@@ -14,6 +14,9 @@ use crate::rootfs::{Component, Inputs, Trees, without_boot};
 use crate::segment::{Codec, SegmentFacts, make};
 use crate::stop::Stop;
 
+/// Memory of all compressors that run at once, in bytes: zstd's on 12 threads.
+const COMPRESSORS: u64 = 192 << 20;
+
 /// A segment of an initrd.
 #[derive(Clone, Debug)]
 pub struct StoredSegment {
@@ -21,6 +24,8 @@ pub struct StoredSegment {
     pub label: String,
     /// The reference of its image, or what else its files come from.
     pub source: String,
+    /// What its place on a disk follows from: [`Component::identity`].
+    pub identity: String,
     /// Digest of what decides its bytes.
     pub key: Sha256,
     /// Its bytes, with block hashes.
@@ -41,16 +46,15 @@ pub(crate) struct Segments<'a> {
 }
 
 impl Segments<'_> {
-    /// The segments of all components, in order. Missing ones are made, several at once; all
-    /// failures are reported.
+    /// The segments of all components, in order. Missing ones are made, several at once, as long as
+    /// their compressors' memory stays within bounds; all failures are reported.
     pub(crate) fn all(
         &self,
         trees: &(dyn Trees + Sync),
         components: &[Component],
     ) -> Result<Vec<StoredSegment>, BuildError> {
-        let results = parallel(components, self.threads, |component| {
-            self.one(trees, component)
-        });
+        let threads = self.threads.min(at_once(self.codec));
+        let results = parallel(components, threads, |component| self.one(trees, component));
         let mut segments = Vec::with_capacity(results.len());
         let mut failures = Vec::new();
         for result in results {
@@ -78,6 +82,7 @@ impl Segments<'_> {
             Some(StoredSegment {
                 label: component.label.clone(),
                 source: component.source.clone(),
+                identity: component.identity(),
                 key,
                 file: Arc::clone(entry.file()),
                 facts: serde_json::from_slice(entry.meta()).ok()?,
@@ -109,12 +114,21 @@ impl Segments<'_> {
         let facts = make(&tree, self.codec, self.stop.writer(&mut *writer));
         self.stop.check()?;
         let facts = facts.map_err(|source| BuildError::Segment {
-            component: component.label.clone(),
+            component: format!("{} (`{}`)", component.label, component.source),
             source,
         })?;
         writer.set_meta(serde_json::to_vec(&facts)?);
         Ok(())
     }
+}
+
+/// How many compressors may run at once.
+fn at_once(codec: Codec) -> NonZeroUsize {
+    let number = COMPRESSORS / codec.memory();
+    usize::try_from(number)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The initrd holds nothing of `boot/`, so the command line and the microcode must not count.

@@ -215,13 +215,13 @@ fn failures_come_together_and_say_why() {
     let error = builder.machine(&locked(&builder, &yaml)).unwrap_err();
     let text = explain(&error);
     let lines: Vec<_> = text.lines().collect();
-    let line = |label: &str| {
+    let line = |label: &str, image: &str| {
         format!(
-            "cannot pack {label}: the file `TRAILER!!!` cannot be in an initrd; rename it in its \
+            "cannot pack {label} (`fixture.example/{image}:1`): the file `TRAILER!!!` cannot be in an initrd; rename it in its \
              image"
         )
     };
-    assert_eq!(lines, [line("init[1]"), line("init[2]")]);
+    assert_eq!(lines, [line("init[1]", "one"), line("init[2]", "two")]);
 }
 
 #[test]

@@ -46,10 +46,14 @@ pub(crate) enum Command {
     Build(Build),
     /// Write down which digest each reference stands for
     Lock(Lock),
+    /// Say what differs between two images
+    Diff(Diff),
     /// Look for mistakes that are valid YAML
     Lint(Lint),
     /// Say what a disk is
     Inspect(Inspect),
+    /// Write a disk in other formats
+    Convert(Convert),
     /// Look after the store
     #[command(subcommand)]
     Cache(Cache),
@@ -71,7 +75,8 @@ pub(crate) struct Spec {
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) spec: Spec,
-    /// What to make; repeat it, or separate by commas [default: the YAML's `outputs`, else raw]
+    /// What to make, such as raw, qcow2:zstd or qcow2:zlib:9; repeat it, or separate by commas
+    /// [default: the YAML's `outputs`, else raw]
     #[arg(long = "format", short, value_name = "F", value_delimiter = ',')]
     pub(crate) formats: Vec<String>,
     /// Where the files go
@@ -89,7 +94,7 @@ pub(crate) struct Build {
     /// What boots the disk [default: hybrid; arm64: uefi]
     #[arg(long, value_enum)]
     pub(crate) firmware: Option<Firmware>,
-    /// How the initrd is compressed
+    /// How the initrd is compressed [auto: zstd from Linux 5.9 on, else gzip]
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) codec: Codec,
     /// MiB of the smallest machine that must start it
@@ -117,6 +122,8 @@ pub(crate) enum Codec {
     Auto,
     Zstd,
     Gzip,
+    Lz4,
+    Xz,
     None,
 }
 
@@ -125,13 +132,9 @@ pub(crate) enum Codec {
 pub(crate) struct Lock {
     #[command(flatten)]
     pub(crate) spec: Spec,
-    /// Machines the lock must serve; repeat it, or separate by commas
-    #[arg(
-        long,
-        value_name = "ARCH",
-        value_delimiter = ',',
-        default_value = "amd64"
-    )]
+    /// Machines the lock serves; repeat it, or separate by commas [default: as it stands, else
+    /// amd64]
+    #[arg(long, value_name = "ARCH", value_delimiter = ',')]
     pub(crate) arch: Vec<Architecture>,
     /// Ask anew for REF, or for all without one; repeat it
     #[arg(
@@ -142,30 +145,124 @@ pub(crate) struct Lock {
         default_missing_value = ""
     )]
     pub(crate) update: Option<Vec<String>>,
-    /// Write nothing; fail when the lock is not complete
+    /// Write nothing; fail when the lock is not what the YAML needs (offline, for CI)
     #[arg(long, conflicts_with = "update")]
     pub(crate) check: bool,
+}
+
+/// `nodeimage diff`
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// LinuxKit YAML (several that are merged: A.yml,B.yml), a locked spec, an image id or its first
+    /// 12 digits, or a raw disk
+    #[arg(value_name = "A")]
+    pub(crate) from: String,
+    /// The same
+    #[arg(value_name = "B")]
+    pub(crate) to: String,
+    /// The lock of A, if it is YAML [default: NAME.lock beside it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_lock: Option<PathBuf>,
+    /// The lock of B, if it is YAML [default: NAME.lock beside it]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_lock: Option<PathBuf>,
+    /// The machine that YAML is for [default: that of the other image, else amd64]
+    #[arg(long, value_name = "ARCH")]
+    pub(crate) arch: Option<Architecture>,
+    /// Get and make what the store lacks, to compare files, packages and disks
+    #[arg(long)]
+    pub(crate) fetch: bool,
+    /// Print lists to their ends
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Exit with 1 if the images differ, with 2 on an error
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// `nodeimage lint`
 #[derive(Debug, Args)]
 pub(crate) struct Lint {
-    #[command(flatten)]
-    pub(crate) spec: Spec,
-    /// Fail on warnings too
+    /// LinuxKit YAML, merged left to right; `-` is standard input
+    #[arg(required_unless_present = "list", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The lock [default: NAME.lock beside the last YAML, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+    /// The machine whose images are looked at
+    #[arg(long, value_name = "ARCH", default_value = "amd64")]
+    pub(crate) arch: Architecture,
+    /// Fail on what this lint or group finds, which it runs for that; on any warning without a name
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_value = ""
+    )]
+    pub(crate) deny: Vec<String>,
+    /// Run this lint or group too; repeat it, or separate by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) enable: Vec<String>,
+    /// How findings are printed [default: text; json with --json]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<LintFormat>,
+    /// List all lints (docs/lint.md)
     #[arg(long)]
-    pub(crate) deny: bool,
+    pub(crate) list: bool,
+}
+
+/// `--format` of `nodeimage lint`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people
+    Text,
+    /// One line of JSON (docs/json.md)
+    Json,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
 }
 
 /// `nodeimage inspect`
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A raw disk
+    /// A disk in any format
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Read every block and compare it with the block map
     #[arg(long)]
     pub(crate) verify: bool,
+    /// The file's format [default: told by its content]
+    #[arg(long, value_name = "F")]
+    pub(crate) from: Option<String>,
+    /// A file that may be read as its backing or parent file; repeat it. No other is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backing: Vec<PathBuf>,
+}
+
+/// `nodeimage convert`
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// A disk in any format; `-` is standard input
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The files to write, all in one pass; `-` is standard output
+    #[arg(required = true, value_name = "OUT")]
+    pub(crate) outputs: Vec<PathBuf>,
+    /// The format of IN [default: told by its content]
+    #[arg(long, value_name = "F")]
+    pub(crate) from: Option<String>,
+    /// The format of OUT, such as qcow2 or qcow2:zstd:9; one for all, or one for each, separated by
+    /// commas [default: told by the names]
+    #[arg(long, value_name = "F", value_delimiter = ',')]
+    pub(crate) to: Vec<String>,
+    /// A file that may be read as IN's backing or parent file; repeat it. No other is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backing: Vec<PathBuf>,
+    /// Compute the sha256 of each file as well
+    #[arg(long)]
+    pub(crate) sha256: bool,
 }
 
 /// `nodeimage cache`

@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     /// It was stopped.
     #[error("stopped before it was complete; run it again to finish, what was done is kept")]
     Interrupted,
+    /// All is said; this is the exit code.
+    #[error("it was told already")]
+    Told(u8),
     /// Nobody reads the result any more, so nobody is told.
     #[error("standard output was closed")]
     Closed,
@@ -73,6 +76,7 @@ macro_rules! from {
 
 from!(
     nodeimage_builder::SetupError,
+    nodeimage_builder::diff::RecallError,
     nodeimage_builder::locking::LockingError,
     nodeimage_images::store::StoreError,
     nodeimage_formats::AsideError,

@@ -395,3 +395,110 @@ fn interrupted_it_ends_with_130_and_leaves_nothing() {
             .any(|name| name.starts_with("moby") || name.contains("-part"))
     );
 }
+
+#[test]
+fn lints_look_into_images_and_say_what_they_could_not_see() {
+    let shell = Shell::new();
+    let quiet = "files-shadowed,files-tighten-parents";
+    let node = std::fs::read_to_string(shell.at("node.yml")).unwrap();
+    shell.write(
+        "node.yml",
+        &node.replace("files:\n", &format!("files: # nodeimage: allow {quiet}\n")),
+    );
+    let linted = last_json(&shell.ok("lint --json --enable hardening node.yml"));
+    assert_eq!(linted["skipped"].as_array().unwrap().len(), 0);
+    let roots: Vec<_> = linted["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["id"] == "writable-root")
+        .map(|finding| finding["path"].as_str().unwrap())
+        .collect();
+    // The image of `services[0]` has a label that makes its root read-only.
+    assert_eq!(roots, ["onboot[0]"]);
+
+    std::fs::remove_dir_all(shell.at("images")).unwrap();
+    std::fs::remove_dir_all(shell.at("store")).unwrap();
+    let blind = shell.ok("lint --enable hardening node.yml");
+    assert!(
+        blind.contains("unless its image's label says otherwise"),
+        "{blind}"
+    );
+    assert!(blind.contains("not looked at: "), "{blind}");
+    assert!(blind.contains("\n  fixture.example/web:1\n"), "{blind}");
+    assert!(
+        blind.contains("  = lints that judged without: no-init, no-runtime, usr-merge"),
+        "{blind}"
+    );
+}
+
+#[test]
+fn what_lints_find_fails_as_asked() {
+    let shell = Shell::new();
+    shell.write(
+        "a.yml",
+        "init: [builtin:init]\nfiles:\n  - {path: run/x, contents: a, mode: '0644'}\n",
+    );
+    shell.ok("lint a.yml");
+    shell.ok("lint --deny=unpinned,secret-in-files a.yml");
+    for line in [
+        "lint --deny a.yml",
+        "lint --deny=files-shadowed a.yml",
+        "lint --deny=default a.yml",
+    ] {
+        let output = shell.run(line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        let out = text(&output.stdout);
+        assert!(out.starts_with("error[files-shadowed]: "), "{line}: {out}");
+        assert_eq!(text(&output.stderr), "error: 1 finding\n", "{line}");
+    }
+    assert!(
+        shell
+            .fails("lint --deny=file-shadowed a.yml")
+            .contains("did you mean `files-shadowed`?")
+    );
+    shell.write("key", "-----BEGIN PRIVATE KEY-----\n");
+    shell.write(
+        "b.yml",
+        "init: [builtin:init]\nfiles:\n  - {path: k, source: key}\n  - {path: l, source: none}\n",
+    );
+    let output = shell.run("lint b.yml");
+    assert_eq!(output.status.code(), Some(1));
+    let out = text(&output.stdout);
+    assert!(
+        out.contains("error[secret-in-files]: `k` holds a private key\n --> b.yml:3:"),
+        "{out}"
+    );
+    assert!(out.contains("\n  none\n  = lints that judged without: secret-in-files"));
+}
+
+#[test]
+fn lints_speak_sarif() {
+    let shell = Shell::new();
+    shell.write(
+        "a.yml",
+        "init: [builtin:init]\nfiles:\n  - {path: run/x, contents: a, mode: '0644'}\n",
+    );
+    let log: Value = serde_json::from_str(&shell.ok("lint --format sarif a.yml")).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(result["ruleId"], "files-shadowed");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a.yml");
+    assert_eq!(place["region"]["startLine"], 3);
+    shell.write("bad.yml", "kernel: 1\n");
+    let output = shell.run("lint --format sarif bad.yml");
+    assert_eq!(output.status.code(), Some(1));
+    let log: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(log["runs"][0]["results"][0]["ruleId"], "invalid");
+    assert!(text(&output.stderr).contains("bad.yml:1:9"));
+    for line in [
+        "lint --json --format sarif a.yml",
+        "lint --list --format sarif",
+    ] {
+        assert_eq!(shell.run(line).status.code(), Some(1), "{line}");
+    }
+    let all = last_json(&shell.ok("lint --list --json"));
+    assert!(all["lints"].as_array().unwrap().len() >= 19);
+    assert!(shell.ok("lint --list").contains("hardening:\n"));
+}

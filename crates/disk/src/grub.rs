@@ -83,7 +83,7 @@ pub enum GrubError {
     },
     /// The configuration outgrew its place.
     #[error(
-        "GRUB: the configuration needs {0} bytes, its place holds {CONFIG_LEN}; shorten the kernel command line"
+        "GRUB: the configuration needs {0} bytes, its place holds {CONFIG_LEN}; shorten the kernel command line or use fewer images"
     )]
     Config(usize),
 }

@@ -11,7 +11,7 @@
 //! | [`fat32`] | a FAT32 file system whose files are contiguous |
 //! | [`grub`] | GRUB's BIOS boot code and its configuration |
 //! | [`uki`], [`pe`] | the unified kernel image, a PE file |
-//! | [`slot`] | room for a segment to grow in its place |
+//! | [`place`] | where the parts of the image lie, so that a change of one moves no other |
 //!
 //! Pure: no network, async, clock, randomness or environment; only stored files are read.
 
@@ -22,7 +22,7 @@ pub mod fat32;
 pub mod gpt;
 pub mod grub;
 pub mod pe;
-pub mod slot;
+pub mod place;
 pub mod uki;
 
 mod architecture;

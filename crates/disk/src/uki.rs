@@ -2,10 +2,10 @@
 //! in one PE file.
 //!
 //! Sections are appended to systemd's stub: `.osrel`, `.cmdline`, `.uname`, `.linux`, `.initrd`.
-//! The raw data of `.linux` and `.initrd` begin on 512 KiB boundaries of the file: the section in
+//! The raw data of `.linux` and `.initrd` begin on 4 KiB boundaries of the file, clusters of the file
+//! system that it lies in, so that each can have its own place on the disk: the section in
 //! front of each is grown by zeros, for a gap between sections would not be covered by a
-//! signature. `.linux` is grown to its whole slot, so that a slightly larger kernel moves nothing
-//! behind it. A section's virtual size is its true length: it is what the stub loads and measures
+//! signature. A section's virtual size is its true length: it is what the stub loads and measures
 //! into the TPM, so both are of the kernel as its image has it.
 
 #[cfg(test)]
@@ -16,9 +16,9 @@ use std::ops::Range;
 
 use crate::bytes::{put, u16_at, u32_at};
 use crate::cmdline::{self, CmdlineError};
+use crate::fat32::CLUSTER;
 use crate::pe::{self, Pe, PeError, SECTION_HEADER};
-use crate::slot::slot_len;
-use crate::{Architecture, BLOCK, ExtentError, Extents};
+use crate::{Architecture, ExtentError, Extents};
 
 /// Largest stub in bytes.
 pub const MAX_STUB: usize = 4 << 20;
@@ -45,7 +45,7 @@ pub struct Input<'a> {
     pub uname: Option<&'a str>,
     /// The kernel: a bzImage or an arm64 Image, with its own EFI header.
     pub kernel: &'a Extents,
-    /// The initrd, its segments in their slots.
+    /// The initrd.
     pub initrd: &'a Extents,
 }
 
@@ -54,7 +54,7 @@ pub struct Input<'a> {
 pub struct Uki {
     /// The whole file.
     pub file: Extents,
-    /// The kernel's bytes in it, from a 512 KiB boundary on; zeros follow to the end of its slot.
+    /// The kernel's bytes in it, from a 4 KiB boundary on; zeros follow to the next.
     pub linux: Range<u64>,
     /// The initrd's bytes in it, likewise; zeros follow to the next sector.
     pub initrd: Range<u64>,
@@ -134,9 +134,8 @@ pub fn build(input: &Input<'_>) -> Result<Uki, UkiError> {
     let (kernel_len, initrd_len) = (input.kernel.size(), input.initrd.size());
     check_len(".linux", kernel_len, max)?;
     check_len(".initrd", initrd_len, max)?;
-    let linux = layout.add(".linux", kernel_len, BLOCK)?;
-    layout.grow_to(linux.saturating_add(slot_len(kernel_len)));
-    let initrd = layout.add(".initrd", initrd_len, BLOCK)?;
+    let linux = layout.add(".linux", kernel_len, CLUSTER)?;
+    let initrd = layout.add(".initrd", initrd_len, CLUSTER)?;
     let len = layout.finish(file_alignment)?;
     layout.write(&stub, &mut head)?;
 
@@ -272,17 +271,12 @@ impl Layout {
             .raw_end
             .checked_next_multiple_of(alignment)
             .ok_or(UkiError::TooLarge)?;
-        self.grow_to(end);
-        Ok(end)
-    }
-
-    /// Grows the last section so that it ends at `end` of the file, which is behind its content.
-    fn grow_to(&mut self, end: u64) {
         if let Some(last) = self.sections.last_mut() {
             last.raw_len = end - last.raw_at;
             self.virtual_end = last.virtual_address + last.raw_len;
         }
         self.raw_end = end;
+        Ok(end)
     }
 
     /// The file's length, once the last section is there.

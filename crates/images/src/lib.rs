@@ -20,9 +20,10 @@ pub mod source;
 pub mod store;
 mod tarfile;
 mod tree;
+mod trust;
 
 pub use config::Config;
-pub use image::{Error, ErrorKind, Image, ImageConfig, Images, Layer, Resolved};
+pub use image::{Error, ErrorKind, Image, ImageConfig, Images, Layer, Resolved, Whole};
 pub use layer::{LayerError, LayerProblem};
 pub use limits::Limits;
 pub use progress::{Event, Progress, Silent};

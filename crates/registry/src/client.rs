@@ -9,6 +9,7 @@ use crate::core::Core;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Manifest};
+use crate::referrers::{self, Referrer};
 use crate::target::Target;
 use crate::wait::{Cancel, wait};
 
@@ -81,6 +82,31 @@ impl Client {
         let (core, asked, digest) = (Arc::clone(&self.core), target.with_digest(*digest), *digest);
         self.run(&target.with_digest(digest), async move {
             manifest::manifest(&core, &asked, digest).await
+        })
+    }
+
+    /// The manifest or index behind a tag of the target's repository, whatever its own reference;
+    /// `None` when there is no such tag. What it says is the registry's word: nothing pins it.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn tagged(&self, target: &Target, tag: &str) -> Result<Option<Manifest>> {
+        let target = target.with_tag(tag)?;
+        let (core, asked, tag) = (Arc::clone(&self.core), target.clone(), tag.to_owned());
+        self.run(&target, async move {
+            referrers::tagged(&core, &asked, &tag).await
+        })
+    }
+
+    /// What refers to the manifest `digest` of the target's repository: signatures, bills of
+    /// materials. By the referrers API, else by its tag schema. It is the registry's word.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]. A registry without the API is none.
+    pub fn referrers(&self, target: &Target, digest: &Digest) -> Result<Vec<Referrer>> {
+        let (core, asked, digest) = (Arc::clone(&self.core), target.clone(), *digest);
+        self.run(&target.with_digest(digest), async move {
+            referrers::referrers(&core, &asked, digest).await
         })
     }
 

@@ -15,8 +15,10 @@ use crate::redirect;
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
-    /// `manifests/…` or `blobs/…`.
+    /// `manifests/…`, `blobs/…` or `referrers/…`.
     pub(crate) path: String,
+    /// Without the question mark; empty for none.
+    pub(crate) query: String,
     pub(crate) accept: Option<HeaderValue>,
     /// Leave out this many bytes at the start.
     pub(crate) skip: u64,
@@ -45,7 +47,13 @@ pub(crate) async fn exchange(
     call: &Call,
 ) -> Result<Response, Failure> {
     let scheme = core.scheme(endpoint).await?;
-    let origin = endpoint.url(scheme, &call.path)?;
+    let mut origin = endpoint.url(scheme, &call.path)?;
+    if !call.query.is_empty() {
+        // Behind what a mirror is told.
+        let query = [origin.query(), Some(&call.query)];
+        let query: Vec<&str> = query.into_iter().flatten().collect();
+        origin.set_query(Some(&query.join("&")));
+    }
     let account = auth::Account {
         endpoint,
         origin: &origin,

@@ -117,7 +117,25 @@ async fn manifest_at(
     endpoint: &Endpoint,
     expected: Digest,
 ) -> Result<Manifest, Failure> {
-    let response = exchange(core, endpoint, &call(Method::GET, &expected.to_string())).await?;
+    fetch_at(core, endpoint, &expected.to_string(), Some(expected)).await
+}
+
+/// The manifest behind a tag. Only what the registry itself says of its digest is checked.
+pub(crate) async fn tagged_at(
+    core: &Core,
+    endpoint: &Endpoint,
+    tag: &str,
+) -> Result<Manifest, Failure> {
+    fetch_at(core, endpoint, tag, None).await
+}
+
+async fn fetch_at(
+    core: &Core,
+    endpoint: &Endpoint,
+    reference: &str,
+    expected: Option<Digest>,
+) -> Result<Manifest, Failure> {
+    let response = exchange(core, endpoint, &call(Method::GET, reference)).await?;
     let url = response.url().clone();
     refuse_schema_1(&response)?;
     let note = match coding(&response) {
@@ -125,6 +143,10 @@ async fn manifest_at(
         None => "",
     };
     let announced = content_type(&response);
+    let named = match expected {
+        Some(_) => None,
+        None => header_digest(&response)?,
+    };
     let bytes = body::read(
         response,
         "the manifest",
@@ -133,7 +155,9 @@ async fn manifest_at(
     )
     .await?;
     let actual = Digest::of(&bytes);
-    if actual != expected {
+    if let Some(expected) = expected.or(named)
+        && actual != expected
+    {
         return Err(Failure::at(
             ErrorKind::DigestMismatch {
                 expected,
@@ -151,6 +175,7 @@ fn call(method: Method, reference: &str) -> Call {
     Call {
         method,
         path: format!("manifests/{reference}"),
+        query: String::new(),
         accept: Some(ACCEPTED),
         skip: 0,
     }

@@ -81,6 +81,21 @@ impl Target {
         }
     }
 
+    /// The same repository with a tag.
+    ///
+    /// # Errors
+    /// When the tag does not have the form the distribution specification demands.
+    pub fn with_tag(&self, tag: &str) -> Result<Self> {
+        if !is_tag(tag) {
+            let what = format!("{tag:?} is not a tag (at most 128 letters, digits, and . _ -)");
+            return Err(Error::new(self, ErrorKind::BadReference(what)));
+        }
+        Ok(Self {
+            reference: Reference::Tag(tag.to_owned()),
+            ..self.clone()
+        })
+    }
+
     /// Host and optional port, lower case, as written in the reference.
     pub fn registry(&self) -> &str {
         &self.registry

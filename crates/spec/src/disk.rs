@@ -80,16 +80,23 @@ pub enum Firmware {
 }
 
 /// How segments of the initrd are compressed.
+///
+/// `auto` stays `auto` in the locked spec, and so in the image id: what it comes to follows from the
+/// kernel, whose digest stands there too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
-    /// What the recipe and the kernel allow.
+    /// zstd for kernels from Linux 5.9 on and those that do not tell their version, else gzip.
     #[default]
     Auto,
     /// zstd.
     Zstd,
     /// gzip.
     Gzip,
+    /// lz4, in the legacy frame that the kernel reads.
+    Lz4,
+    /// xz.
+    Xz,
     /// Not at all.
     None,
 }

@@ -26,6 +26,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::disk::Architecture;
 use crate::fault::quoted;
 use crate::locked::RECIPE;
 use crate::reference::{Digest, Reference};
@@ -41,18 +42,47 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Not JSON, or keys and types that are not a lock's.
-    #[error("the lock is not valid: {0}; write it anew with `nodeimage lock`")]
-    Format(String),
+    #[error("the lock is not valid: {what}{}; write it anew with `nodeimage lock`", on_line(*line))]
+    Format {
+        /// What is wrong.
+        what: String,
+        /// Where, from 1, if that is known and not in the text already.
+        line: Option<usize>,
+    },
+    /// Two versions of it were merged and neither was chosen.
+    #[error(
+        "the lock holds a merge conflict on line {line}; take either side and run `nodeimage lock`, which adds what is missing"
+    )]
+    Conflict {
+        /// Where, from 1.
+        line: usize,
+    },
     /// Written by another program version.
     #[error(
-        "the lock has version {0}, this program reads version {VERSION}; use a newer nodeimage or lock anew"
+        "the lock has version {version}{}, this program reads version {VERSION}; use a newer nodeimage or lock anew",
+        on_line(*line)
     )]
-    Version(u64),
+    Version {
+        /// Its version.
+        version: u64,
+        /// Where it says so, from 1.
+        line: Option<usize>,
+    },
     /// A recipe that this program can't build.
     #[error(
-        "the lock asks for recipe {0}, this program builds 1 to {RECIPE}; use a newer nodeimage or lock anew"
+        "the lock asks for recipe {recipe}{}, this program builds 1 to {RECIPE}; use a newer nodeimage or lock anew",
+        on_line(*line)
     )]
-    Recipe(u64),
+    Recipe {
+        /// Its recipe.
+        recipe: u64,
+        /// Where it says so, from 1.
+        line: Option<usize>,
+    },
+}
+
+fn on_line(line: Option<usize>) -> String {
+    line.map_or(String::new(), |line| format!(" on line {line}"))
 }
 
 /// All pinned digests of a spec.
@@ -117,50 +147,65 @@ impl Lock {
     /// # Errors
     /// When the text is no lock, or one of a version or recipe that is not known here.
     pub fn parse(text: &str) -> Result<Self, LockError> {
-        let format = |reason: String| LockError::Format(reason);
+        let format = |what: String, line| LockError::Format { what, line };
         if text.len() > MAX_TEXT {
-            return Err(format(format!(
+            let what = format!(
                 "it has {} bytes, more than the {MAX_TEXT} that are read",
                 text.len()
-            )));
+            );
+            return Err(format(what, None));
         }
+        // serde says where, in the same words.
+        let json = |error: serde_json::Error| match conflict(text) {
+            Some(line) => LockError::Conflict { line },
+            None => format(error.to_string(), None),
+        };
         // The version first: a newer lock may have keys that are unknown here.
-        let head: Head = serde_json::from_str(text).map_err(|error| format(error.to_string()))?;
+        let head: Head = serde_json::from_str(text).map_err(json)?;
         match head.version.as_ref().map(Value::as_u64) {
             Some(Some(version)) if version == u64::from(VERSION) => {}
-            Some(Some(version)) => return Err(LockError::Version(version)),
-            _ => return Err(format("it has no `version`".to_owned())),
+            Some(Some(version)) => {
+                let line = line_of(text, "version");
+                return Err(LockError::Version { version, line });
+            }
+            given => {
+                let what = match given {
+                    Some(None) => "its `version` is no whole number",
+                    _ => "it has no `version`",
+                };
+                return Err(format(what.to_owned(), line_of(text, "version")));
+            }
         }
         if let Some(Some(recipe)) = head.recipe.as_ref().map(Value::as_u64)
             && !(1..=u64::from(RECIPE)).contains(&recipe)
         {
-            return Err(LockError::Recipe(recipe));
+            let line = line_of(text, "recipe");
+            return Err(LockError::Recipe { recipe, line });
         }
-        let lock: Self = serde_json::from_str(text).map_err(|error| format(error.to_string()))?;
-        lock.check().map_err(format)?;
+        let lock: Self = serde_json::from_str(text).map_err(json)?;
+        lock.check()
+            .map_err(|wrong| format(wrong.what, line_of(text, &wrong.key)))?;
         Ok(lock)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Wrong> {
         for (name, image) in &self.images {
-            let reference = Reference::parse(name).map_err(|error| error.to_string())?;
+            let wrong = |what: String| Wrong {
+                what,
+                key: name.clone(),
+            };
+            let reference = Reference::parse(name).map_err(|error| wrong(error.to_string()))?;
+            let shown = quoted(name);
             if reference.as_str() != name {
-                return Err(format!(
-                    "{} is not expanded; it is {reference}",
-                    quoted(name)
-                ));
+                return Err(wrong(format!("{shown} is not expanded; it is {reference}")));
             }
             if reference.is_builtin() {
-                return Err(format!("{} has its own key beside `images`", quoted(name)));
+                return Err(wrong(format!("{shown} has its own key beside `images`")));
             }
-            if reference
-                .digest()
-                .is_some_and(|digest| *digest != image.digest)
-            {
-                return Err(format!(
-                    "{} is locked to another digest than its own",
-                    quoted(name)
-                ));
+            let own = reference.digest();
+            if own.is_some_and(|digest| *digest != image.digest) {
+                let what = format!("{shown} is locked to another digest than its own");
+                return Err(wrong(what));
             }
             platforms(&image.platforms)?;
         }
@@ -172,11 +217,69 @@ impl Lock {
             platforms(&boot.parts)?;
             let names = boot.parts.values().flat_map(BTreeMap::keys);
             if let Some(name) = names.into_iter().find(|name| !is_part_name(name)) {
-                return Err(format!("{} is no name of a boot part", quoted(name)));
+                return Err(Wrong {
+                    what: format!("{} is no name of a boot part", quoted(name)),
+                    key: name.clone(),
+                });
             }
         }
         Ok(())
     }
+
+    /// Leaves out platforms of other architectures.
+    pub fn restrict(&mut self, architectures: &[Architecture]) {
+        let names: Vec<String> = architectures.iter().map(|it| it.platform()).collect();
+        for image in self.images.values_mut().chain(&mut self.init) {
+            image.platforms.retain(|name, _| names.contains(name));
+        }
+        if let Some(boot) = &mut self.boot {
+            boot.platforms.retain(|name, _| names.contains(name));
+            boot.parts.retain(|name, _| names.contains(name));
+        }
+    }
+
+    /// The architectures that every entry serves; none for an empty lock.
+    pub fn architectures(&self) -> Vec<Architecture> {
+        let images = self.images.values().chain(&self.init);
+        let mut platforms: Vec<Vec<&String>> = images
+            .map(|image| image.platforms.keys().collect())
+            .filter(|names: &Vec<_>| !names.is_empty())
+            .collect();
+        platforms.extend(self.boot.iter().map(|boot| boot.parts.keys().collect()));
+        let all = [
+            Architecture::Amd64,
+            Architecture::Arm64,
+            Architecture::Riscv64,
+        ];
+        let serves = |architecture: &Architecture| {
+            let name = architecture.platform();
+            !platforms.is_empty() && platforms.iter().all(|names| names.contains(&&name))
+        };
+        all.into_iter().filter(serves).collect()
+    }
+}
+
+/// What is wrong, and the key in the text that shows where.
+struct Wrong {
+    what: String,
+    key: String,
+}
+
+/// The line, from 1, of the first place where a text has this key.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let key = serde_json::to_string(key).ok()?;
+    let is_key = |(at, _): &(usize, &str)| {
+        let rest = text.get(at + key.len()..).unwrap_or_default();
+        rest.trim_start().starts_with(':')
+    };
+    let (at, _) = text.match_indices(&key).find(is_key)?;
+    Some(1 + text.get(..at)?.matches('\n').count())
+}
+
+/// The line, from 1, of a conflict that a merge has left.
+fn conflict(text: &str) -> Option<usize> {
+    let marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    text.lines().position(marker).map(|at| at + 1)
 }
 
 /// Sorted keys, two spaces, a line break at the end: the same lock is the same text.
@@ -227,7 +330,7 @@ struct Head {
     recipe: Option<Value>,
 }
 
-fn platforms<T>(map: &BTreeMap<String, T>) -> Result<(), String> {
+fn platforms<T>(map: &BTreeMap<String, T>) -> Result<(), Wrong> {
     let word = |part: &str| {
         !part.is_empty()
             && part
@@ -240,10 +343,10 @@ fn platforms<T>(map: &BTreeMap<String, T>) -> Result<(), String> {
             && (1..=2).contains(&name.matches('/').count())
     };
     match map.keys().find(|name| !valid(name)) {
-        Some(name) => Err(format!(
-            "{} is no platform such as `linux/amd64`",
-            quoted(name)
-        )),
+        Some(name) => Err(Wrong {
+            what: format!("{} is no platform such as `linux/amd64`", quoted(name)),
+            key: name.clone(),
+        }),
         None => Ok(()),
     }
 }

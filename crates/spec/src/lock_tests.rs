@@ -66,7 +66,10 @@ fn refused() {
         (String::new(), "not valid"),
         ("[]".to_owned(), "not valid"),
         ("{}".to_owned(), "no `version`"),
-        (r#"{"version": "1"}"#.to_owned(), "no `version`"),
+        (
+            r#"{"version": "1"}"#.to_owned(),
+            "no whole number on line 1",
+        ),
         (r#"{"version": 2, "new": 1}"#.to_owned(), "has version 2"),
         (r#"{"version": 1, "recipe": 99}"#.to_owned(), "recipe 99"),
         (r#"{"version": 1, "recipe": 0}"#.to_owned(), "recipe 0"),
@@ -130,4 +133,54 @@ fn duplicate_images_are_refused() {
             .to_string()
             .contains("twice")
     );
+}
+
+#[test]
+fn faults_have_a_line() {
+    let good = sample().to_string();
+    let line = |text: &str| 1 + good.lines().position(|it| it.contains(text)).unwrap();
+    let newer = good.replace("\"version\": 1", "\"version\": 7");
+    let recipe = good.replace("\"recipe\": 1", "\"recipe\": 99");
+    let short = good.replace("docker.io/library/nginx:", "nginx:");
+    let typed = good.replacen("\"platforms\"", "\"platform\"", 1);
+    let comma = good.replacen("\",\n", "\"\n", 1);
+    for (text, wanted) in [
+        (newer, format!("version 7 on line {},", line("version"))),
+        (recipe, format!("recipe 99 on line {},", line("recipe"))),
+        (short, format!(" on line {};", line("nginx"))),
+        (typed, "unknown field `platform`".to_owned()),
+        (typed_line(&good), "at line ".to_owned()),
+        (comma, "at line ".to_owned()),
+        (
+            good.replace("linux/arm64", "Linux/arm64"),
+            " on line ".to_owned(),
+        ),
+    ] {
+        let error = Lock::parse(&text).unwrap_err().to_string();
+        assert!(error.contains(&wanted), "wanted {wanted}, got {error}");
+    }
+    let conflict = good.replacen(
+        "  \"images\"",
+        "<<<<<<< HEAD\n=======\n>>>>>>> theirs\n  \"images\"",
+        1,
+    );
+    let error = Lock::parse(&conflict).unwrap_err().to_string();
+    let wanted = format!("merge conflict on line {}", line("\"images\""));
+    assert!(error.contains(&wanted), "{error}");
+}
+
+fn typed_line(good: &str) -> String {
+    good.replacen("\"version\": 1", "\"version\": 1,\n  \"new\": 2", 1)
+}
+
+#[test]
+fn architectures_that_all_entries_serve() {
+    use Architecture::{Amd64, Arm64};
+    let mut lock = sample();
+    // The boot parts are amd64's alone.
+    assert_eq!(lock.architectures(), [Amd64]);
+    let boot = lock.boot.as_mut().unwrap();
+    boot.parts.insert("linux/arm64".to_owned(), BTreeMap::new());
+    assert_eq!(lock.architectures(), [Amd64, Arm64]);
+    assert!(Lock::default().architectures().is_empty());
 }

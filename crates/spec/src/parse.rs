@@ -118,6 +118,8 @@ pub fn parse(documents: &[Document<'_>]) -> Result<Parsed, Faults> {
     let ignored_contents = normal::normalize(&mut spec);
     let mut faults = walked.faults;
     let mut found = check::with_broken(&spec, &walked.broken);
+    let document = |path: &str| Some(walked.locations.get(path)?.document);
+    found.append(check::duplicate_volumes(&spec.volumes, document));
     found.locate(|path| place(&sources, &walked.locations, path));
     faults.append(found);
     expand_references(&mut spec);

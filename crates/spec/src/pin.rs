@@ -7,7 +7,7 @@ use base64::Engine as _;
 use crate::fault::{Fault, Faults, quoted};
 use crate::lock::{Lock, LockedImage};
 use crate::locked::{Architecture, Boot, DiskOptions, LockedSpec, RECIPE};
-use crate::model::{FileEntry, Spec};
+use crate::model::{FileEntry, Spec, Volume};
 use crate::reference::{BUILTIN_BOOT, BUILTIN_INIT, Digest, Reference};
 
 /// Bytes of all inlined sources together.
@@ -47,6 +47,20 @@ pub fn references(spec: &Spec, _architecture: Architecture) -> BTreeSet<String> 
     all.chain([BUILTIN_BOOT.to_owned()]).collect()
 }
 
+/// The references of which volumes of format `oci` hold the whole index, and whether nothing else
+/// names them: then no image of the machine's platform is taken from them.
+pub fn whole_images(spec: &Spec) -> BTreeMap<String, bool> {
+    let is_whole = |volume: &&Volume| volume.format.as_deref() == Some("oci");
+    let whole = spec.volumes.iter().filter(is_whole);
+    let mut rest = spec.clone();
+    rest.volumes.retain(|volume| !is_whole(&volume));
+    let named = references(&rest, Architecture::Amd64);
+    whole
+        .filter_map(|volume| volume.image.clone())
+        .map(|image| (image.clone(), !named.contains(&image)))
+        .collect()
+}
+
 /// Locks a spec. A reference is pinned by its own digest, else by the lock, else by the locked spec
 /// of before. `inline` brings the contents of `source` files.
 ///
@@ -65,6 +79,7 @@ pub fn lock_spec(
         lock,
         prior: prior.filter(|prior| prior.architecture == architecture),
         architecture,
+        whole: whole_images(spec),
     };
     let mut images = BTreeMap::new();
     let mut init = None;
@@ -119,6 +134,7 @@ struct Pins<'a> {
     lock: Option<&'a Lock>,
     prior: Option<&'a LockedSpec>,
     architecture: Architecture,
+    whole: BTreeMap<String, bool>,
 }
 
 impl Pins<'_> {
@@ -132,7 +148,13 @@ impl Pins<'_> {
             BUILTIN_INIT => lock.init.as_ref(),
             _ => lock.images.get(name),
         });
-        let locked = locked.and_then(|image| self.manifest(image));
+        let locked = locked.and_then(|image| {
+            if self.whole.contains_key(name) {
+                Some(image.digest)
+            } else {
+                self.manifest(image)
+            }
+        });
         Ok(locked.or_else(|| self.prior.and_then(|prior| prior.digest(name)).copied()))
     }
 
@@ -172,11 +194,11 @@ fn inlined(spec: &Spec, inline: &mut Inline<'_>, faults: &mut Faults) -> Spec {
     let mut total = 0_usize;
     let mut files = Vec::with_capacity(spec.files.len());
     for (index, mut file) in std::mem::take(&mut spec.files).into_iter().enumerate() {
-        let optional = file.optional.take() == Some(true);
         let Some(source) = file.source.take() else {
             files.push(file);
             continue;
         };
+        let optional = file.optional.take() == Some(true);
         match inline(&source, optional) {
             Ok(Some(bytes)) => {
                 total = total.saturating_add(bytes.len());

@@ -22,6 +22,7 @@ pub fn run(workspace: &Workspace, check: bool) -> Result<()> {
         .context("cannot write the provider's pages")?;
     let program = cargo::nodeimage(workspace)?;
     pages.insert("docs/cli.md".to_owned(), command_line(&program)?);
+    pages.insert("docs/lint.md".to_owned(), nodeimage_spec::lint::page());
     let old = differing(&workspace.root, &pages)?;
     if check {
         if old.is_empty() {

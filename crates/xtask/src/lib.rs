@@ -7,6 +7,7 @@ pub mod demo;
 pub mod dist;
 pub mod docs;
 mod layout;
+pub mod matrix;
 mod process;
 pub mod setup;
 mod steps;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use xtask::base_images::{self, Options};
+use clap::{Parser, Subcommand, ValueEnum};
+use xtask::base_images::{self, Group, Options, Selection};
 use xtask::bench;
 use xtask::demo;
 use xtask::dist;
 use xtask::docs;
+use xtask::matrix;
 use xtask::setup::{self, Need};
 use xtask::testing;
 use xtask::workspace::Workspace;
@@ -31,6 +32,12 @@ enum Command {
     },
     /// Make the base images from Debian packages and our own init
     BaseImages {
+        /// What machines they are for, besides amd64
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: Arch,
+        /// The images that only tests use, too
+        #[arg(long)]
+        tests: bool,
         /// Take the newest package versions and write them to the lock file
         #[arg(long)]
         refresh: bool,
@@ -60,8 +67,29 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Show what is too much for every run of the tests
+    Matrix {
+        /// Only entries whose names have this in them
+        #[arg(default_value = "", hide_default_value = true)]
+        filter: String,
+        /// Run those that ran without a failure once more
+        #[arg(long)]
+        again: bool,
+        /// Run nothing
+        #[arg(long)]
+        list: bool,
+        /// Write the results to docs/matrix.md
+        #[arg(long)]
+        write: bool,
+        /// Run this one, in this process
+        #[arg(long, hide = true)]
+        entry: Option<String>,
+    },
     /// Measure builds
     Bench {
+        /// Only this table
+        #[arg(long, value_enum)]
+        only: Option<bench::Part>,
         /// Write the result to docs/performance.md
         #[arg(long)]
         write: bool,
@@ -71,13 +99,33 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Arch {
+    Amd64,
+    Arm64,
+}
+
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup { needs } if needs.is_empty() => setup::ensure(Need::ALL),
         Command::Setup { needs } => setup::ensure(&needs),
-        Command::BaseImages { refresh, out, init } => {
+        Command::BaseImages {
+            arch,
+            tests,
+            refresh,
+            out,
+            init,
+        } => {
             let workspace = Workspace::find()?;
-            let made = base_images::ensure(&workspace, &Options { refresh, out, init })?;
+            let group = if tests { Group::Tests } else { Group::Examples };
+            let arm64 = arch == Arch::Arm64;
+            let options = Options {
+                selection: Selection { group, arm64 },
+                refresh,
+                out,
+                init,
+            };
+            let made = base_images::ensure(&workspace, &options)?;
             for image in &made.images {
                 println!("{} {} {}", image.digest, image.size, image.reference);
             }
@@ -91,12 +139,30 @@ fn run(command: Command) -> Result<()> {
         Command::Dist => release(&Workspace::find()?),
         Command::Docs { check } => docs::run(&Workspace::find()?, check),
         Command::Bench { prepare: true, .. } => bench::prepare(&Workspace::find()?),
-        Command::Bench { write, .. } => bench::run(&Workspace::find()?, write),
+        Command::Bench { only, write, .. } => bench::run(&Workspace::find()?, only, write),
+        Command::Matrix {
+            entry: Some(entry), ..
+        } => matrix::run_entry(&entry),
+        Command::Matrix {
+            filter,
+            again,
+            list,
+            write,
+            ..
+        } => {
+            let request = matrix::Request {
+                filter,
+                again,
+                list,
+                write,
+            };
+            matrix::run(&Workspace::find()?, &request)
+        }
     }
 }
 
 fn release(workspace: &Workspace) -> Result<()> {
-    let made = dist::make(workspace)?;
+    let made = dist::make(workspace, dist::Machines::All)?;
     let (major, minor) = made.facts.glibc;
     println!("{}", made.zip.display());
     println!(

@@ -16,10 +16,14 @@ use crate::process;
 pub enum Need {
     /// `qemu-system-x86_64` with SeaBIOS: boots what we build.
     Qemu,
+    /// `qemu-system-aarch64`: boots what we build for arm64.
+    QemuArm,
     /// `qemu-img`: reads the disk formats we write.
     QemuImg,
     /// UEFI firmware for QEMU.
     Ovmf,
+    /// UEFI firmware for QEMU's arm64 machines.
+    Aavmf,
     /// `mdir`, `mtype`: read FAT without mounting.
     Mtools,
     /// `fsck.fat`: judges the FAT we write.
@@ -46,8 +50,10 @@ impl Need {
     /// Every need there is.
     pub const ALL: &[Self] = &[
         Self::Qemu,
+        Self::QemuArm,
         Self::QemuImg,
         Self::Ovmf,
+        Self::Aavmf,
         Self::Mtools,
         Self::FatTools,
         Self::Gdisk,
@@ -63,10 +69,15 @@ impl Need {
                 Probe::Program("qemu-system-x86_64"),
                 Probe::File("/usr/share/seabios/bios-256k.bin"),
             ],
+            Self::QemuArm => &[Probe::Program("qemu-system-aarch64")],
             Self::QemuImg => &[Probe::Program("qemu-img")],
             Self::Ovmf => &[
                 Probe::File("/usr/share/OVMF/OVMF_CODE_4M.fd"),
                 Probe::File("/usr/share/OVMF/OVMF_VARS_4M.fd"),
+            ],
+            Self::Aavmf => &[
+                Probe::File("/usr/share/AAVMF/AAVMF_CODE.fd"),
+                Probe::File("/usr/share/AAVMF/AAVMF_VARS.fd"),
             ],
             Self::Mtools => &[Probe::Program("mtype")],
             Self::FatTools => &[Probe::Program("fsck.fat")],
@@ -83,8 +94,10 @@ impl Need {
     const fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Qemu => &["qemu-system-x86", "seabios", "qemu-utils"],
+            Self::QemuArm => &["qemu-system-arm", "qemu-system-x86", "qemu-utils"],
             Self::QemuImg => &["qemu-utils"],
             Self::Ovmf => &["ovmf"],
+            Self::Aavmf => &["qemu-efi-aarch64"],
             Self::Mtools => &["mtools"],
             Self::FatTools => &["dosfstools"],
             Self::Gdisk => &["gdisk"],
@@ -188,6 +201,8 @@ fn install(packages: &[&str]) -> Result<()> {
         "-y",
         "--no-install-recommends",
         "--allow-downgrades",
+        // What a machine has is not ours to take away.
+        "--no-remove",
     ];
     arguments.extend(packages);
     apt_get(&arguments)

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::base_images::{self, Options};
+use crate::base_images::{self, Options, Selection};
 use crate::cargo;
 use crate::process;
 use crate::setup::{self, Need};
@@ -32,7 +32,11 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     terraform::demand()?;
     steps.run("programs that the tests run", || setup::ensure(Need::ALL))?;
     let images = steps.run("base images", || {
-        base_images::ensure(workspace, &Options::default())
+        let options = Options {
+            selection: Selection::ALL,
+            ..Options::default()
+        };
+        base_images::ensure(workspace, &options)
     })?;
     let program = steps.run("the program nodeimage", || cargo::nodeimage(workspace))?;
     // These go first because the other runner's last line tells the result.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use xtask::dist;
+use xtask::dist::{self, Machines};
 use xtask::workspace::Workspace;
 
 /// A digest needs no look-up, so this needs nothing but what the release has.
@@ -12,7 +12,7 @@ const YAML: &str = "kernel:\n  image: example.org/kernel@sha256:\
 
 #[test]
 fn a_release_is_whole_and_its_program_finds_its_images() {
-    let made = dist::make(&Workspace::find().unwrap()).unwrap();
+    let made = dist::make(&Workspace::find().unwrap(), Machines::All).unwrap();
     let folder = made.zip.parent().unwrap();
     let sums = format!("terraform-provider-nodeimage_{}_SHA256SUMS", made.version);
     let checked = Command::new("sha256sum")
@@ -46,7 +46,7 @@ fn a_release_is_whole_and_its_program_finds_its_images() {
     let work = tempfile::tempdir().unwrap();
     std::fs::write(work.path().join("node.yml"), YAML).unwrap();
     let locked = Command::new(&program)
-        .args(["--offline", "lock", "node.yml"])
+        .args(["--offline", "lock", "--arch", "amd64,arm64", "node.yml"])
         .current_dir(work.path())
         .env_remove("NODEIMAGE_CONFIG")
         .env("NODEIMAGE_CACHE", work.path().join("store"))
@@ -57,7 +57,17 @@ fn a_release_is_whole_and_its_program_finds_its_images() {
     let lock: serde_json::Value = serde_json::from_slice(&text).unwrap();
     for image in ["boot", "init"] {
         let digest = lock[image]["digest"].as_str().unwrap();
-        let blob = digest.replace("sha256:", "images/blobs/sha256/");
-        assert!(here.path().join(blob).is_file(), "{image} {digest}");
+        let blob = here
+            .path()
+            .join(digest.replace("sha256:", "images/blobs/sha256/"));
+        let index = std::fs::read(blob);
+        let index: serde_json::Value = serde_json::from_slice(&index.unwrap()).unwrap();
+        let machines: Vec<&str> = index["manifests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["platform"]["architecture"].as_str().unwrap())
+            .collect();
+        assert_eq!(machines, ["amd64", "arm64"], "{image}");
     }
 }

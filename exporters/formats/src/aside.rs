@@ -71,6 +71,14 @@ impl Aside {
         self.file.as_file_mut()
     }
 
+    /// Opens it once more, to read it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reopen(&self) -> io::Result<File> {
+        self.file.reopen()
+    }
+
     /// Makes it durable and gives it its name.
     pub fn commit(self) -> Result<File, AsideError> {
         let path = self.path;

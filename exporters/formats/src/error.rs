@@ -41,6 +41,72 @@ pub enum FormatError {
         /// The stored files that it takes bytes from.
         files: Vec<PathBuf>,
     },
+    /// The file that a disk is read from can't be read.
+    #[error("{}: cannot read the file: {source}", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A pipe, a folder or a device, where a file was expected.
+    #[error("{}: not a regular file or block device; disks are read from these", .0.display())]
+    NotSeekable(PathBuf),
+    /// There is no such format.
+    #[error("unknown disk format `{0}`; there are {known}", known = crate::formats::names())]
+    Unknown(String),
+    /// The format has no such codec or level.
+    #[error("{format}: {what}")]
+    Setting {
+        /// The format's name.
+        format: &'static str,
+        /// What was asked for, and what there is.
+        what: String,
+    },
+    /// Two files of one call have one name.
+    #[error("{}: {first} and {second} would both be written to it; ask for one of them", path.display())]
+    SameFile {
+        /// The file.
+        path: PathBuf,
+        /// The one format.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A file that is not what its format says.
+    #[error("{format}: at byte {offset}: {what}")]
+    Damaged {
+        /// The format.
+        format: &'static str,
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file of this format that is sound and can't be read.
+    #[error("{format}: {what}")]
+    Unsupported {
+        /// The format.
+        format: &'static str,
+        /// What it is, and what to do.
+        what: String,
+    },
+    /// The format can't hold this disk.
+    #[error("{format}: {what}")]
+    Limit {
+        /// The format.
+        format: &'static str,
+        /// The rule, and what to do.
+        what: String,
+    },
+    /// A compressor failed.
+    #[error("{format}: cannot compress: {what}")]
+    Codec {
+        /// The format.
+        format: &'static str,
+        /// What it said.
+        what: String,
+    },
     /// The map belongs to another disk.
     #[error("the block map does not belong to this disk: {0}; build the image again")]
     WrongMap(&'static str),

@@ -1,147 +1,97 @@
 //! Raw: the disk's bytes themselves, as a sparse file or a stream.
 
-mod file;
+mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
-use nodeimage_disk::Extents;
 use nodeimage_disk::block_map::BlockMap;
-use sha2::{Digest, Sha256};
+use nodeimage_disk::{BLOCK, Extents};
 
-use crate::pipeline::for_each_block;
-use crate::{FormatError, Progress};
-use file::SparseFile;
+use crate::format::{Choice, Codec, Format, Reader, Settings};
+use crate::{Canonical, FormatError, Sink, Target, Unit, Writer};
 
-/// How to write.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RawOptions<'a> {
-    /// Threads that read and check blocks; 0 is taken for 1. No effect on the bytes.
-    pub threads: usize,
-    /// Is told of every block.
-    pub on_bytes: Option<Progress<'a>>,
-    /// Whether to take the sha256 of all bytes, gaps included: about a second for each GiB.
-    pub sha256: bool,
-}
+pub use crate::driver::{WriteOptions as RawOptions, Written};
 
-/// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Bytes of the disk.
-    pub len: u64,
-    /// Bytes that the file takes on its file system; for a stream, all.
-    pub allocated: u64,
-    /// sha256 of all bytes, when asked for.
-    pub sha256: Option<[u8; 32]>,
-}
+/// The format.
+pub(crate) const FORMAT: Format = Format {
+    name: "raw",
+    kind: "raw",
+    about: "the disk itself, sparse",
+    ending: ".img",
+    choices: &[Choice::STORED],
+    writer: |plan, _| Ok(Box::new(Raw { size: plan.size })),
+    reader: Some(Reader {
+        // What nothing else is.
+        probe: |_| false,
+        open: reader::open,
+    }),
+};
 
-/// Writes a sparse file. It has another name in the same folder until it is complete and on disk,
-/// then replaces `path`; after an error nothing of it is left.
+/// Raw bytes have nothing to choose.
+const SETTINGS: Settings = Settings {
+    codec: Codec::Stored,
+    level: 0,
+};
+
+/// Writes a canonical disk as a sparse file. It has another name in the same folder until it is
+/// complete and on disk, then replaces `path`; after an error nothing of it is left.
 pub fn write(
     disk: &Extents,
     map: &BlockMap,
     path: &Path,
     options: &RawOptions<'_>,
 ) -> Result<Written, FormatError> {
-    let mut file = SparseFile::create(path, disk.size())?;
-    let sha256 = pass(disk, map, options, |offset, bytes| {
-        file.write(offset, bytes)
-    })?;
-    let allocated = file.finish()?;
-    Ok(Written {
-        len: disk.size(),
-        allocated,
-        sha256,
-    })
+    static RAW: Format = FORMAT;
+    let target = Target {
+        format: &RAW,
+        settings: SETTINGS,
+        path: path.to_owned(),
+    };
+    let disk = Canonical::new(disk, map)?;
+    let written = crate::write_files(&disk, *map.image_id(), &[target], options)?;
+    // One file was asked for.
+    Ok(written[0])
 }
 
-/// Writes all bytes to a stream, gaps as zeros.
+/// Writes all bytes of a canonical disk to a stream, gaps as zeros.
 pub fn write_to(
     disk: &Extents,
     map: &BlockMap,
     stream: &mut dyn Write,
     options: &RawOptions<'_>,
 ) -> Result<Written, FormatError> {
-    let mut at = 0;
-    let sha256 = pass(disk, map, options, |offset, bytes| {
-        zeros(offset - at, |gap| stream.write_all(gap)).map_err(FormatError::Stream)?;
-        at = offset + bytes.len() as u64;
-        stream.write_all(bytes).map_err(FormatError::Stream)
-    })?;
-    zeros(disk.size() - at, |gap| stream.write_all(gap)).map_err(FormatError::Stream)?;
-    stream.flush().map_err(FormatError::Stream)?;
-    Ok(Written {
-        len: disk.size(),
-        allocated: disk.size(),
-        sha256,
-    })
+    let disk = Canonical::new(disk, map)?;
+    crate::write_stream(&disk, *map.image_id(), &FORMAT, &SETTINGS, stream, options)
 }
 
-/// Gives every non-empty block to `sink` and takes the sha256 of the whole on the way.
-fn pass(
-    disk: &Extents,
-    map: &BlockMap,
-    options: &RawOptions<'_>,
-    mut sink: impl FnMut(u64, &[u8]) -> Result<(), FormatError>,
-) -> Result<Option<[u8; 32]>, FormatError> {
-    let total = disk.blocks().map(|block| block.len()).sum();
-    let mut done = 0;
-    let mut hasher = options.sha256.then(|| Whole {
-        hasher: Sha256::new(),
-        at: 0,
-    });
-    for_each_block(disk, map, options.threads, |block, padded| {
-        let bytes = &padded[..block.len() as usize];
-        sink(block.offset(), bytes)?;
-        if let Some(whole) = &mut hasher {
-            whole.skip_to(block.offset());
-            whole.update(bytes);
-        }
-        done += block.len();
-        match options.on_bytes.map(|it| it.tell(done, total)) {
-            Some(flow) if flow.is_break() => Err(FormatError::Cancelled),
-            _ => Ok(()),
-        }
-    })?;
-    Ok(hasher.map(|mut whole| {
-        whole.skip_to(disk.size());
-        whole.hasher.finalize().into()
-    }))
+/// A raw file at work.
+struct Raw {
+    size: u64,
 }
 
-/// The sha256 of bytes with gaps.
-struct Whole {
-    hasher: Sha256,
-    at: u64,
-}
-
-impl Whole {
-    fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.at += bytes.len() as u64;
+impl Writer for Raw {
+    fn is_streamable(&self) -> bool {
+        true
     }
 
-    fn skip_to(&mut self, offset: u64) {
-        let hash = |gap: &[u8]| {
-            self.hasher.update(gap);
-            Ok(())
-        };
-        // Hashing can't fail.
-        let _ = zeros(offset - self.at, hash);
-        self.at = offset;
+    fn begin(&mut self, sink: &mut dyn Sink) -> Result<(), FormatError> {
+        sink.set_len(self.size)
     }
-}
 
-/// `len` zero bytes in pieces.
-fn zeros(len: u64, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    static PIECE: [u8; 64 << 10] = [0; 64 << 10];
-    let mut left = len;
-    while left > 0 {
-        let piece = left.min(PIECE.len() as u64);
-        sink(&PIECE[..piece as usize])?;
-        left -= piece;
+    fn block(
+        &mut self,
+        block: u64,
+        bytes: &[u8],
+        _: &[Unit],
+        sink: &mut dyn Sink,
+    ) -> Result<(), FormatError> {
+        sink.write_at(block * BLOCK, bytes)
     }
-    Ok(())
+
+    fn finish(&mut self, _: &mut dyn Sink) -> Result<(), FormatError> {
+        Ok(())
+    }
 }

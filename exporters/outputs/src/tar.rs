@@ -7,7 +7,8 @@ mod tests;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use nodeimage_builder::{Builder, rootfs::Component};
+use nodeimage_builder::Builder;
+use nodeimage_builder::rootfs::{Component, Origins};
 use nodeimage_images::{Data, Kind, Node, Tree};
 use nodeimage_spec::LockedSpec;
 
@@ -35,7 +36,7 @@ pub fn write_to(
     locked: &LockedSpec,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
-    let mut archive = Archive::new(out);
+    let mut archive = Archive::new(out, Origins::of(&locked.spec));
     let result = builder.with_components(locked, |components, open| {
         for component in components {
             let appended = archive.append(component, &component.tree(open)?);
@@ -51,13 +52,15 @@ pub fn write_to(
 
 struct Archive<'a> {
     out: &'a mut dyn Write,
+    origins: Origins,
     buffer: Vec<u8>,
 }
 
 impl<'a> Archive<'a> {
-    fn new(out: &'a mut dyn Write) -> Self {
+    fn new(out: &'a mut dyn Write, origins: Origins) -> Self {
         Self {
             out,
+            origins,
             buffer: vec![0; 256 * 1024],
         }
     }
@@ -68,7 +71,7 @@ impl<'a> Archive<'a> {
         let is_link = |node: &Node| matches!(node.kind, Kind::HardLink(_));
         for links in [false, true] {
             for (path, node) in tree {
-                if !path.is_empty() && is_link(node) == links {
+                if is_link(node) == links {
                     self.entry(component, path, node)?;
                 }
             }
@@ -83,9 +86,12 @@ impl<'a> Archive<'a> {
         node: &Node,
     ) -> Result<(), OutputError> {
         let mut records = Records::default();
-        records.add(b"LINUXKIT.location", component.label.as_bytes());
-        records.add(b"LINUXKIT.source", component.source.as_bytes());
-        self.put(&pax::header(path, node, records))?;
+        let origin = self.origins.find(component, path);
+        records.add(b"LINUXKIT.location", origin.location.as_bytes());
+        records.add(b"LINUXKIT.source", origin.source.as_bytes());
+        // The root's own entry, which many layers begin with, gives it owner and mode.
+        let name = if path.is_empty() { b"." } else { path };
+        self.put(&pax::header(name, node, records))?;
         match &node.kind {
             Kind::File(data) => self.copy(data),
             _ => Ok(()),

@@ -249,6 +249,27 @@ fn secrets_in_files_are_refused_and_not_shown() {
 }
 
 #[test]
+fn what_is_doubtful_is_one_warning_of_the_plan() {
+    let world = World::reattached();
+    world.lock();
+    world.config(IMAGE);
+    let doubtful = "Doubtful LinuxKit configuration";
+    let plan = world.terraform.ok(&["plan"]).stdout;
+    assert_eq!(plan.matches(doubtful).count(), 1, "{plan}");
+    assert!(plan.contains("[files-tighten-parents]"), "{plan}");
+    world.edit(
+        "  - path: etc/web/web.conf\n",
+        "  # nodeimage: allow files-tighten-parents\n  - path: etc/web/web.conf\n",
+    );
+    world.edit(
+        "  - path: var/empty\n",
+        "  # nodeimage: allow files-shadowed\n  - path: var/empty\n",
+    );
+    let plan = world.terraform.ok(&["plan"]).stdout;
+    assert!(!plan.contains(doubtful), "{plan}");
+}
+
+#[test]
 fn the_provider_block() {
     let world = World::reattached();
     world.lock();

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod changes;
 mod docs;
 mod faults;
 mod file;
@@ -18,6 +19,7 @@ mod pins;
 mod processes;
 mod registry;
 mod state;
+mod trust;
 mod unknown;
 mod wiring;
 mod world;

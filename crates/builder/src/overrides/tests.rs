@@ -96,6 +96,7 @@ fn segment(tree: &Tree) -> StoredSegment {
     StoredSegment {
         label: String::new(),
         source: String::new(),
+        identity: String::new(),
         key: [3; 32],
         file: Arc::new(StoredFile {
             path: "/none".into(),

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nodeimage_images::Tree;
-use nodeimage_spec::model::Spec;
+use nodeimage_spec::model::{Container, Spec};
 
 use crate::runtime::{self, Bundle, NamedIds, Section, Volumes};
 
 use super::component::{Build, Component, info};
+use super::faults::Faults;
 use super::{Error, ImageFacts, Inputs, Links, Resolver, nodes};
 
 /// What is carried from one section to the next.
@@ -40,47 +41,57 @@ impl<'a> Bundles<'a> {
 
     /// The section's images, then its bundles; nothing for an empty section.
     pub(super) fn section(&mut self, section: Section) -> Result<Vec<Component>, Error> {
-        let containers = section.of(self.spec);
+        let spec = self.spec;
+        let mut faults = Faults::default();
         let mut components = Vec::new();
         let mut bundles = Tree::new();
-        for (index, container) in containers.iter().enumerate() {
-            let image = info(self.images, &container.image)?;
-            let first_copy = self.first_copies.get(container.image.as_str()).cloned();
-            let bundle = runtime::render(&runtime::Request {
-                section,
-                index,
-                container,
-                label: image.label.as_ref(),
-                image: &image.config,
-                ids: &self.ids,
-                volumes: &self.volumes,
-                first_copy: first_copy.as_deref(),
-            })?;
-            let label = format!("{}[{index}]", section.name());
-            if !self.taken.insert(bundle.path.clone()) {
-                let container = format!("{label} ({})", container.name);
-                return Err(Error::DuplicateBundle {
-                    container,
-                    path: bundle.path,
-                });
-            }
-            if first_copy.is_none() {
-                self.first_copies
-                    .insert(&container.image, bundle.files.clone());
-                components.push(files(
-                    label,
-                    &container.image,
-                    &image.manifest,
-                    &bundle.files,
-                ));
-            }
-            add(&mut bundles, bundle, first_copy.is_some());
+        for (index, container) in section.of(spec).iter().enumerate() {
+            let made = self.container(section, index, container, &mut bundles);
+            components.extend(faults.take(made).flatten());
         }
         if !bundles.is_empty() {
             let label = format!("{} configs", section.name());
             components.push(Component::of_tree(label, "linuxkit.bundles", bundles));
         }
-        Ok(components)
+        faults.or(components)
+    }
+
+    /// Adds a container's bundle; its image's files, if they are not there yet.
+    fn container(
+        &mut self,
+        section: Section,
+        index: usize,
+        container: &'a Container,
+        bundles: &mut Tree,
+    ) -> Result<Option<Component>, Error> {
+        let image = info(self.images, &container.image)?;
+        let first_copy = self.first_copies.get(container.image.as_str()).cloned();
+        let bundle = runtime::render(&runtime::Request {
+            section,
+            index,
+            container,
+            label: image.label.as_ref(),
+            image: &image.config,
+            ids: &self.ids,
+            volumes: &self.volumes,
+            first_copy: first_copy.as_deref(),
+        })?;
+        let label = format!("{}[{index}]", section.name());
+        if !self.taken.insert(bundle.path.clone()) {
+            let container = format!("{label} ({})", container.name);
+            return Err(Error::DuplicateBundle {
+                container,
+                path: bundle.path,
+            });
+        }
+        let elsewhere = first_copy.is_some();
+        let files = (!elsewhere).then(|| {
+            self.first_copies
+                .insert(&container.image, bundle.files.clone());
+            files(label, &container.image, &image.manifest, &bundle.files)
+        });
+        add(bundles, bundle, elsewhere);
+        Ok(files)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One component: what it is, what decides its bytes and how it is made.
 
 use nodeimage_images::Tree;
+use nodeimage_spec::Reference;
 use nodeimage_spec::model::Kernel;
 
 use super::{
@@ -76,6 +77,32 @@ impl Component {
             source: source.to_owned(),
             inputs: Inputs::of_tree(&tree),
             build: Build::Tree(tree),
+        }
+    }
+
+    /// What its place on a disk follows from: its name rather than its version or its number, so
+    /// that neither an update nor a neighbour that comes or goes moves it.
+    pub fn identity(&self) -> String {
+        match &self.build {
+            Build::Image {
+                place, reference, ..
+            } if place.is_empty() => {
+                let parsed = Reference::parse(reference);
+                let name = parsed
+                    .as_ref()
+                    .map_or(reference.as_str(), |it| it.repository());
+                format!("init {name}")
+            }
+            Build::Image { place, .. } | Build::Layout { place, .. } => {
+                let parts = place.split('/').map(|part| match part.split_once('-') {
+                    Some((number, name)) if number.bytes().all(|it| it.is_ascii_digit()) => name,
+                    _ => part,
+                });
+                parts.collect::<Vec<_>>().join("/")
+            }
+            Build::Kernel { .. } | Build::ApkDatabases { .. } | Build::Tree(_) => {
+                self.label.clone()
+            }
         }
     }
 

@@ -12,6 +12,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Several that are independent of one another.
+    #[error("{}", list(.0))]
+    Many(Vec<Error>),
     /// A container entry or its image's label.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
@@ -150,6 +153,25 @@ pub enum Error {
     /// JSON of generated files; never for the types used here.
     #[error("cannot write JSON")]
     Json(#[from] serde_json::Error),
+}
+
+impl Error {
+    /// Whether an image could not be read because the work was stopped on request.
+    pub(super) fn is_cancelled(&self) -> bool {
+        let Self::Image { source, .. } = self else {
+            return false;
+        };
+        let source = source.downcast_ref::<nodeimage_images::Error>();
+        source.is_some_and(nodeimage_images::Error::is_cancelled)
+    }
+}
+
+fn list(errors: &[Error]) -> String {
+    let texts: Vec<_> = errors
+        .iter()
+        .map(|error| crate::error::explain(error))
+        .collect();
+    texts.join("\n")
 }
 
 /// What is wrong with an entry of `files`.

@@ -8,20 +8,23 @@ use nodeimage_spec::model::{FileEntry, Spec};
 
 use crate::runtime::{NamedIds, parse_octal};
 
+use super::faults::Faults;
 use super::{Error, FileError, edit, links, nodes, path};
 
 /// The tree of the section. Parents that no earlier entry has made get the first file's owner and
 /// its mode with `x` where it has any bit, also where an image has them with another mode.
 pub(super) fn tree(spec: &Spec, ids: &NamedIds) -> Result<Tree, Error> {
     let mut tree = Tree::new();
+    let mut faults = Faults::default();
     for (index, entry) in spec.files.iter().enumerate() {
-        add(&mut tree, spec, entry, ids).map_err(|kind| Error::File {
+        let added = add(&mut tree, spec, entry, ids);
+        faults.take(added.map_err(|kind| Error::File {
             index,
             path: entry.path.clone(),
             kind,
-        })?;
+        }));
     }
-    Ok(tree)
+    faults.or(tree)
 }
 
 fn add(tree: &mut Tree, spec: &Spec, entry: &FileEntry, ids: &NamedIds) -> Result<(), FileError> {

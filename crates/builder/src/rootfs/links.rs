@@ -64,7 +64,7 @@ pub enum LinkError {
 
 /// Whether directories above a destination are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Above {
+pub(crate) enum Above {
     /// They may not be there yet.
     Make,
     /// An earlier component has them, with modes that must stay.
@@ -97,7 +97,7 @@ impl Links {
 
     /// Puts every top-level directory of `tree` that is a link here where the link leads; the name
     /// at fault with the fault.
-    pub(super) fn place(&self, tree: Tree, above: Above) -> Result<Tree, (String, LinkError)> {
+    pub(crate) fn place(&self, tree: Tree, above: Above) -> Result<Tree, (String, LinkError)> {
         let mut moves: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         for (name, _) in self.iter() {
             if is_directory(&tree, name) {

@@ -1,7 +1,6 @@
 //! A volume of format `oci`: an image layout (OCI image specification) in place of files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use nodeimage_disk::Sha256;
 use nodeimage_images::{Data, Node, Tree};
@@ -15,7 +14,7 @@ use super::{Error, nodes, path};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The index, byte for byte.
-    pub index: Arc<[u8]>,
+    pub index: Data,
     /// Its digest.
     pub digest: Sha256,
     /// Manifests, configurations and layers (compressed, as in the registry) by digest.
@@ -37,7 +36,7 @@ struct Index<'a> {
 #[serde(rename_all = "camelCase")]
 struct Descriptor<'a> {
     media_type: &'static str,
-    size: usize,
+    size: u64,
     digest: String,
     annotations: BTreeMap<&'static str, &'a str>,
 }
@@ -58,7 +57,10 @@ pub(super) fn tree(layout: &Layout, reference: &str, place: &str) -> Result<Tree
         ("oci-layout".to_owned(), nodes::file(*LAYOUT)),
         ("blobs".to_owned(), nodes::dir()),
         ("blobs/sha256".to_owned(), nodes::dir()),
-        (blob(&layout.digest), nodes::file(Arc::clone(&layout.index))),
+        (
+            blob(&layout.digest),
+            nodes::data(layout.index.clone(), 0o644),
+        ),
         (
             "index.json".to_owned(),
             nodes::file(to_go_json(&index, "   ")?),
@@ -84,13 +86,15 @@ fn blob(digest: &Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::testing::{names, text};
     use super::*;
 
     #[test]
     fn an_index_with_its_blobs() {
         let layout = Layout {
-            index: Arc::from(*b"{}"),
+            index: Data::Bytes(Arc::from(*b"{}")),
             digest: [0xab; 32],
             blobs: BTreeMap::from([([1; 32], Data::Bytes(Arc::from(*b"layer")))]),
         };

@@ -2,53 +2,68 @@
 
 use nodeimage_spec::model::Spec;
 
-use crate::runtime::Section;
+use crate::runtime::{NamedIds, Section};
 
 use super::bundles::Bundles;
 use super::component::{Build, Component, info};
+use super::faults::Faults;
 use super::{Error, ImageFacts, Inputs, Links, Resolver, RootFacts, files, kernel, links, volume};
 
 /// The components of the spec's root file system, in order: a later one wins.
 ///
 /// No layer is read, and nothing is made but the small generated files. References in the spec are
-/// expanded and `source` files inlined. `own_init`: the machine's init is ours, which mounts volumes
+/// expanded and `source` files inlined. Faults that are independent are reported together. `own_init`: the machine's init is ours, which mounts volumes
 /// without `tmp` read-only; LinuxKit's can't.
 pub fn plan(spec: &Spec, images: &dyn ImageFacts, own_init: bool) -> Result<Vec<Component>, Error> {
+    let mut faults = Faults::default();
     let mut components = Vec::new();
-    let roots = roots(spec, images)?;
+    // What follows is checked as well when these are not known, and then thrown away.
+    let roots = faults.take(roots(spec, images)).unwrap_or_default();
     let mut links = Links::default();
     for root in &roots {
         links.extend(&root.links);
     }
-    components.extend(kernel(spec, images, &links)?);
-    components.extend(init(spec, images, &roots, &links)?);
-    components.extend(volume::components(spec, images, own_init)?);
+    components.extend(faults.take(kernel(spec, images, &links)).flatten());
+    let init = faults.take(init(spec, images, &roots, &links));
+    components.extend(init.into_iter().flatten());
+    let volumes = faults.take(volume::components(spec, images, own_init));
+    components.extend(volumes.into_iter().flatten());
     let mut bundles = Bundles::new(spec, images);
     for section in Section::ALL {
-        components.extend(bundles.section(section)?);
+        let section = faults.take(bundles.section(section));
+        components.extend(section.into_iter().flatten());
     }
-    let files = files::tree(spec, bundles.ids())?;
-    if !files.is_empty() {
-        let placed = links
-            .place(files, links::Above::Assume)
-            .map_err(|(name, reason)| Error::Link {
-                component: "files".to_owned(),
-                name,
-                reason,
-            })?;
-        components.push(Component::of_tree("files", "linuxkit.files", placed));
-    }
-    Ok(components)
+    let files = faults.take(files(spec, bundles.ids(), &links));
+    components.extend(files.flatten());
+    faults.or(components)
 }
 
 fn roots(spec: &Spec, images: &dyn ImageFacts) -> Result<Vec<RootFacts>, Error> {
+    let mut faults = Faults::default();
     let root = |reference: &String| {
         images.root(reference).map_err(|source| Error::Image {
             reference: reference.clone(),
             source,
         })
     };
-    spec.init.iter().map(root).collect()
+    let roots = spec.init.iter().filter_map(|it| faults.take(root(it)));
+    let roots = roots.collect();
+    faults.or(roots)
+}
+
+fn files(spec: &Spec, ids: &NamedIds, links: &Links) -> Result<Option<Component>, Error> {
+    let files = files::tree(spec, ids)?;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let placed = links
+        .place(files, links::Above::Assume)
+        .map_err(|(name, reason)| Error::Link {
+            component: "files".to_owned(),
+            name,
+            reason,
+        })?;
+    Ok(Some(Component::of_tree("files", "linuxkit.files", placed)))
 }
 
 fn kernel(spec: &Spec, images: &dyn ImageFacts, links: &Links) -> Result<Option<Component>, Error> {

@@ -497,3 +497,32 @@ fn faults_name_their_place() {
         "onboot[0] (../x): name: `../x` cannot name a directory: it holds `..`"
     );
 }
+
+#[test]
+fn independent_faults_are_told_together() {
+    let spec = spec(json!({
+        "kernel": {"image": "unknown"},
+        "init": ["i"],
+        "volumes": [{"name": "A"}, {"name": "v"}, {"name": "v"}],
+        "onboot": [{"name": "a", "image": "web", "uid": "nobody"}],
+        "services": [
+            {"name": "b", "image": "web", "binds": ["nope:/x"]},
+            {"name": "c", "image": "web"}
+        ],
+        "files": [{"path": "x"}, {"path": "y", "contents": "y"}, {"path": "../z", "contents": ""}]
+    }));
+    let text = plan(&spec, &images(), false).unwrap_err().to_string();
+    let told = [
+        "unknown: nothing is known",
+        "invalid volume name: `A`",
+        "duplicate volume name: v",
+        "onboot[0] (a): uid",
+        "services[0] (b): binds",
+        "files[0] (x)",
+        "files[2] (../z)",
+    ];
+    assert_eq!(text.lines().count(), told.len(), "{text}");
+    for (line, told) in text.lines().zip(told) {
+        assert!(line.starts_with(told), "{line}");
+    }
+}

@@ -114,7 +114,7 @@ impl Trees for Images {
     fn layout(&self, reference: &str, platforms: &[String]) -> Result<Layout, BoxError> {
         let index = format!("{reference} {platforms:?}").into_bytes();
         Ok(Layout {
-            index: index.into(),
+            index: nodeimage_images::Data::Bytes(index.into()),
             digest: [9; 32],
             blobs: BTreeMap::new(),
         })

@@ -6,6 +6,7 @@ use nodeimage_images::Tree;
 use nodeimage_spec::model::{Spec, Volume};
 
 use super::component::{Build, Component, info};
+use super::faults::Faults;
 use super::{Error, ImageFacts, Inputs, Links, Resolver, nodes};
 
 /// One component for each volume.
@@ -19,17 +20,19 @@ pub(super) fn components(
     own_init: bool,
 ) -> Result<Vec<Component>, Error> {
     let mut names = BTreeSet::new();
+    let mut faults = Faults::default();
     let mut components = Vec::with_capacity(spec.volumes.len());
     for (index, volume) in spec.volumes.iter().enumerate() {
-        check_name(&volume.name)?;
+        let mut name = check_name(&volume.name);
         if !names.insert(&volume.name) {
-            return Err(Error::DuplicateVolume {
+            name = Err(Error::DuplicateVolume {
                 name: volume.name.clone(),
             });
         }
-        components.push(component(index, volume, images, own_init)?);
+        let made = name.and_then(|()| component(index, volume, images, own_init));
+        components.extend(faults.take(made));
     }
-    Ok(components)
+    faults.or(components)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

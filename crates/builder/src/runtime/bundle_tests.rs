@@ -173,7 +173,7 @@ fn a_fault_names_container_key_and_value() {
             json!({"ambient": ["x", "y"]}),
             "ambient: unknown capability: x",
         ),
-        (json!({"rlimits": ["x,1,1"]}), "rlimits: unknown limit: x"),
+        (json!({"rlimits": ["x,1,1"]}), "rlimits: unknown limit `x`"),
         (json!({"uid": "nobody"}), "uid: cannot find id: nobody"),
         (json!({"gid": "0"}), "gid: cannot find id: 0"),
         (

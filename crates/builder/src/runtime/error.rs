@@ -34,23 +34,13 @@ pub enum ErrorKind {
         /// What may have been meant.
         hint: Option<String>,
     },
-    /// Not a resource limit of the known set.
-    #[error("unknown limit: {name}; known are NOFILE, NPROC, MEMLOCK and the rest of getrlimit(2)")]
-    UnknownLimit {
-        /// What was written.
-        name: String,
-    },
-    /// Not `NAME,SOFT,HARD`.
-    #[error("cannot parse rlimit: {value}; write NAME,SOFT,HARD")]
-    RlimitForm {
-        /// What was written.
-        value: String,
-    },
-    /// Not a number of 64 bits nor `unlimited`.
-    #[error("cannot parse {value} as uint64; write a number or `unlimited`")]
-    RlimitNumber {
-        /// What was written.
-        value: String,
+    /// Not a resource limit.
+    #[error("{message}{}", help.as_ref().map(|h| format!("; {h}")).unwrap_or_default())]
+    Rlimit {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Option<String>,
     },
     /// A bind without a destination.
     #[error("cannot parse bind, missing ':': {value}; write SOURCE:DESTINATION[:OPTIONS]")]

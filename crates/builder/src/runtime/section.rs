@@ -39,7 +39,7 @@ impl Section {
 
     /// The directory of a container's bundle, relative to the root: the name is joined as LinuxKit
     /// joins it, but cannot leave the section.
-    pub(super) fn bundle(self, index: usize, name: &str) -> Result<String, ErrorKind> {
+    pub(crate) fn bundle(self, index: usize, name: &str) -> Result<String, ErrorKind> {
         let refuse = |reason| ErrorKind::Name {
             name: name.to_owned(),
             reason,

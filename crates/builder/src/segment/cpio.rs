@@ -64,6 +64,7 @@ pub fn write(tree: &Tree, out: &mut dyn Write) -> Result<(), SegmentError> {
 }
 
 /// The exact length of what [`write`] writes, so that the compressor can be told it in advance.
+/// What no cpio can hold is an error before anything is written.
 pub fn archive_len(tree: &Tree) -> Result<u64, SegmentError> {
     let links = Links::of(tree)?;
     let mut total = 0u64;
@@ -75,6 +76,7 @@ pub fn archive_len(tree: &Tree) -> Result<u64, SegmentError> {
         if path.is_empty() {
             continue;
         }
+        check(path, node)?;
         let data = match &node.kind {
             Kind::Symlink(target) => target.len() as u64,
             Kind::File(data) if links.carries(path, path) => data.len(),
@@ -106,8 +108,17 @@ fn check(path: &[u8], node: &Node) -> Result<(), SegmentError> {
                 len: target.len(),
             })
         }
+        Kind::File(data) => length(path, data.len()).map(drop),
         _ => Ok(()),
     }
+}
+
+/// The length of a file, for which a header has 32 bits.
+fn length(path: &[u8], len: u64) -> Result<u32, SegmentError> {
+    u32::try_from(len).map_err(|_| SegmentError::FileTooLarge {
+        path: lossy(path),
+        len,
+    })
 }
 
 fn lossy(path: &[u8]) -> String {
@@ -211,10 +222,7 @@ impl Writer<'_> {
             self.ino += 1;
             self.ino
         });
-        let len = u32::try_from(len).map_err(|_| SegmentError::FileTooLarge {
-            path: lossy(path),
-            len,
-        })?;
+        let len = length(path, len)?;
         let mode = kind | (node.mode & 0o7777);
         self.header(ino, mode, &Times::from(node), nlink, device, len, path)
     }
@@ -533,7 +541,11 @@ mod tests {
             len: 1 << 32,
         };
         let tree = Tree::from([(b"big".to_vec(), node(Kind::File(data), 0o644))]);
-        let error = write(&tree, &mut io::sink()).unwrap_err();
-        assert!(error.to_string().contains("4 GiB"), "{error}");
+        for error in [
+            write(&tree, &mut io::sink()).unwrap_err(),
+            archive_len(&tree).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("4 GiB"), "{error}");
+        }
     }
 }

@@ -6,6 +6,8 @@
 
 mod codec;
 mod cpio;
+mod lz4;
+mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use codec::{Codec, Encoder};
 pub use cpio::{archive_len, write as write_cpio};
+pub use lz4::Legacy;
+pub use pieces::Pieces;
 
 /// Why a segment could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +32,10 @@ pub enum SegmentError {
         path: String,
     },
     /// A cpio header has 32 bits for the length.
-    #[error("file `{path}` has {len} bytes; an initrd cannot hold files of 4 GiB and more")]
+    #[error(
+        "file `{path}` has {len} bytes, and an initrd cannot hold files of 4 GiB and more (cpio has \
+         32 bits for a length); leave it out of the image, or fetch it at run time"
+    )]
     FileTooLarge {
         /// The path.
         path: String,

@@ -123,6 +123,73 @@ fn nothing_is_made_once_stopped_and_what_stands_is_found() {
 }
 
 #[test]
+fn a_file_that_no_cpio_holds_is_told_with_its_image_at_once() {
+    with(&Stop::default(), |make| {
+        let layer = tempfile::NamedTempFile::new().unwrap();
+        // Sparse: nothing is written, and it must not be read either.
+        let len = (4 << 30) + 512;
+        layer.as_file().set_len(len).unwrap();
+        let file = Arc::new(StoredFile {
+            path: layer.path().to_owned(),
+            len,
+            block_hashes: vec![],
+        });
+        let mut large = component("a");
+        (large.label, large.source) = ("services[1]".to_owned(), "example.org/db:1".to_owned());
+        if let Build::Tree(tree) = &mut large.build {
+            let mut node = tree[&b"x"[..]].clone();
+            node.kind = Kind::File(Data::Stored {
+                file,
+                offset: 512,
+                len: 4 << 30,
+            });
+            tree.insert(b"var/lib/db/data".to_vec(), node);
+        }
+        for codec in Codec::ALL {
+            let make = Segments { codec, ..make };
+            let error = make.one(&NoTrees, &large).unwrap_err();
+            let text = crate::explain(&error);
+            for part in [
+                "services[1]",
+                "`example.org/db:1`",
+                "`var/lib/db/data`",
+                "4 GiB",
+            ] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    });
+}
+
+#[test]
+fn every_codec_has_segments_of_its_own() {
+    with(&Stop::default(), |make| {
+        let mut files = Vec::new();
+        for codec in Codec::ALL {
+            let make = Segments { codec, ..make };
+            let segment = make.one(&NoTrees, &component("a")).unwrap();
+            files.push(std::fs::read(&segment.file.path).unwrap());
+        }
+        let magics: [&[u8]; 5] = [
+            b"\x28\xb5\x2f\xfd",
+            b"\x1f\x8b\x08\0\0\0\0\0",
+            b"\x02\x21\x4c\x18",
+            b"\xfd7zXZ\0\0\x01",
+            b"070701",
+        ];
+        for (file, magic) in files.iter().zip(magics) {
+            assert!(file.starts_with(magic), "{magic:?}");
+        }
+    });
+}
+
+#[test]
+fn compressors_that_take_much_memory_are_few() {
+    assert_eq!(at_once(Codec::Xz).get(), 4);
+    assert_eq!(at_once(Codec::Zstd).get(), 12);
+}
+
+#[test]
 fn the_key_counts_what_counts() {
     let kernel = |tar: Option<&str>, binary: &str, cmdline: &str, ucode: Option<&str>| {
         let mut it = component("");

@@ -1,20 +1,22 @@
 //! `nodeimage build`
 
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, anyhow};
-use nodeimage_builder::{Builder, Machine};
+use nodeimage_builder::{Builder, Machine, diff};
+use nodeimage_disk::Sha256;
 use nodeimage_disk::canonical::Canonical;
-use nodeimage_formats::raw::{self, RawOptions};
-use nodeimage_formats::{FormatError, Progress as FormatProgress};
-use nodeimage_images::{Event, Progress};
+use nodeimage_formats::{Canonical as Source, FORMATS, Settings, Target};
+use nodeimage_images::Progress;
 use nodeimage_outputs::{Written, kernel_initrd, tar};
 use nodeimage_spec::locked::{Codec, Firmware};
 use nodeimage_spec::{DiskOptions, LockedSpec};
 use serde_json::{Value, json};
+use sha2::Digest;
 
+use super::disk_files;
 use super::pin::pin;
 use crate::args::{self, Global};
 use crate::error::Failure;
@@ -24,29 +26,55 @@ use crate::progress::Show;
 use crate::seen::Seen;
 
 /// What can be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Format {
-    Raw,
+    Disk(&'static nodeimage_formats::Format, Settings),
     Tar,
     KernelInitrd,
 }
 
-const FORMATS: [(&str, Format); 3] = [
-    ("raw", Format::Raw),
+/// What is no disk.
+const OUTPUTS: [(&str, Format); 2] = [
     ("tar", Format::Tar),
     ("kernel+initrd", Format::KernelInitrd),
 ];
 
 impl Format {
-    fn parse(name: &str) -> Result<Self, String> {
-        FORMATS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, format)| *format)
-            .ok_or_else(|| {
-                let known: Vec<_> = FORMATS.iter().map(|(known, _)| *known).collect();
-                format!("unknown format `{name}`; there are {}", known.join(", "))
-            })
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, format)) = OUTPUTS.iter().find(|(known, _)| *known == text) {
+            return Ok(*format);
+        }
+        match nodeimage_formats::Format::parse(text) {
+            Ok((format, settings)) => Ok(Self::Disk(format, settings)),
+            Err(nodeimage_formats::FormatError::Unknown(name)) => {
+                let (raw, disks) = FORMATS.split_at(1);
+                let names = raw.iter().map(|format| format.name);
+                let names = names.chain(OUTPUTS.iter().map(|(known, _)| *known));
+                let names: Vec<_> = names.chain(disks.iter().map(|it| it.name)).collect();
+                Err(format!(
+                    "unknown format `{name}`; there are {}",
+                    names.join(", ")
+                ))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disk(format, _) => format.name,
+            Self::Tar => "tar",
+            Self::KernelInitrd => "kernel+initrd",
+        }
+    }
+
+    /// What its only file's name ends in.
+    fn ending(self) -> Option<&'static str> {
+        match self {
+            Self::Disk(format, _) => Some(format.ending),
+            Self::Tar => Some(".tar"),
+            Self::KernelInitrd => None,
+        }
     }
 }
 
@@ -72,6 +100,7 @@ pub(crate) fn run(
     let progress: Arc<dyn Progress> = Arc::clone(&show) as _;
     let builder = settings(global, Some(&input.dir))?.builder(Some(progress), stop)?;
     let locked = pin(&builder, &input, args.arch, &options, output)?;
+    diff::remember(builder.images().store(), &locked)?;
     std::fs::create_dir_all(&args.dir)
         .with_context(|| format!("cannot make the directory {}", args.dir.display()))?;
 
@@ -82,21 +111,38 @@ pub(crate) fn run(
         sha256: args.sha256,
         machine: None,
     };
+    let targets: Vec<Target> = formats
+        .iter()
+        .filter_map(|format| match format {
+            Format::Disk(format, settings) => Some(Target {
+                format,
+                settings: *settings,
+                path: args.dir.join(format!("{name}{}", format.ending)),
+            }),
+            Format::Tar | Format::KernelInitrd => None,
+        })
+        .collect();
     let mut made = Vec::new();
     let mut disk = None;
-    for (format, kind) in formats {
-        let mut add = |file: Written| made.push(Made { format, file });
-        match kind {
+    let mut files = Vec::new();
+    if !targets.is_empty() {
+        let (canonical, written) = job.of_machine(|job, machine| job.disks(machine, &targets))?;
+        (disk, files) = (Some(canonical), written);
+    }
+    let mut files = files.into_iter();
+    for format in formats {
+        let mut add = |file: Written| {
+            made.push(Made {
+                format: format.name(),
+                file,
+            });
+        };
+        match format {
             Format::Tar => {
                 let path = args.dir.join(format!("{name}.tar"));
                 add(tar::write(&builder, &locked, &path, args.sha256)?);
             }
-            Format::Raw => {
-                let path = args.dir.join(format!("{name}.img"));
-                let (canonical, file) = job.of_machine(|job, machine| job.raw(machine, &path))?;
-                add(file);
-                disk = Some(canonical);
-            }
+            Format::Disk(..) => files.next().into_iter().for_each(add),
             Format::KernelInitrd => {
                 let write = |job: &Job<'_>, machine: &Machine| {
                     Ok(kernel_initrd::write(machine, &args.dir, &name, job.sha256)?)
@@ -141,68 +187,73 @@ impl Job<'_> {
         made
     }
 
-    fn raw(&self, machine: &Machine, path: &Path) -> Result<(Canonical, Written), Failure> {
+    /// Writes the disk's files, but for those that stand already.
+    fn disks(
+        &self,
+        machine: &Machine,
+        targets: &[Target],
+    ) -> Result<(Canonical, Vec<Written>), Failure> {
         let disk = self.builder.disk(self.locked, machine)?;
-        let (store, digest) = (self.builder.images().store(), disk.map.digest());
-        let stands = Seen::of(path, &digest).ok();
-        if let Some(stands) = stands.filter(|_| !self.sha256)
-            && stands.is_known(store)?
-        {
-            let file = Written {
-                path: path.to_owned(),
-                len: disk.disk.size(),
-                sha256: None,
+        let store = self.builder.images().store();
+        let mut missing = Vec::new();
+        let mut files = Vec::new();
+        for target in targets {
+            let stands = Seen::of(&target.path, &identity(&disk, target)).ok();
+            let stands = match stands.filter(|_| !self.sha256) {
+                Some(stands) => stands.is_known(store)?,
+                None => false,
             };
-            return Ok((disk, file));
-        }
-        let written = self.write(&disk, path)?;
-        // The disk is complete; the next build is slower without.
-        let _ = Seen::of(path, &digest).map(|seen| seen.remember(store));
-        let file = Written {
-            path: path.to_owned(),
-            len: written.len,
-            sha256: written.sha256,
-        };
-        Ok((disk, file))
-    }
-
-    fn write(&self, disk: &Canonical, path: &Path) -> Result<raw::Written, FormatError> {
-        let item = path.display().to_string();
-        let total = disk.disk.data_len();
-        self.show.event(Event::Started {
-            item: &item,
-            bytes: Some(total),
-        });
-        let last = std::cell::Cell::new(0);
-        let on_bytes = |done: u64, _total: u64| {
-            let fetched = done.saturating_sub(last.replace(done));
-            self.show.event(Event::Bytes {
-                item: &item,
-                fetched,
-                unpacked: fetched,
-            });
-            if self.show.cancelled() {
-                std::ops::ControlFlow::Break(())
-            } else {
-                std::ops::ControlFlow::Continue(())
+            if !stands {
+                missing.push(target.clone());
             }
-        };
-        let written = raw::write(
-            &disk.disk,
-            &disk.map,
-            path,
-            &RawOptions {
-                threads: self.builder.threads().get(),
-                on_bytes: Some(FormatProgress::new(&on_bytes)),
-                sha256: self.sha256,
-            },
-        );
-        self.show.event(Event::Finished { item: &item });
-        written
+            files.push((target.path.clone(), stands));
+        }
+        let mut written = Vec::new();
+        if !missing.is_empty() {
+            let source = Source::new(&disk.disk, &disk.map)?;
+            let (seed, threads) = (*disk.map.image_id(), self.builder.threads().get());
+            written = disk_files::write(&source, seed, &missing, threads, self.sha256, self.show)?;
+        }
+        for target in &missing {
+            // The file is complete; the next build is slower without.
+            let seen = Seen::of(&target.path, &identity(&disk, target));
+            let _ = seen.map(|seen| seen.remember(store));
+        }
+        let mut written = written.into_iter();
+        let mut made = Vec::new();
+        for (path, stands) in files {
+            let new = if stands { None } else { written.next() };
+            let len = match &new {
+                Some(new) => new.len,
+                None => std::fs::metadata(&path)?.len(),
+            };
+            made.push(Written {
+                path,
+                len,
+                sha256: new.and_then(|new| new.sha256),
+            });
+        }
+        Ok((disk, made))
     }
 }
 
-fn formats(args: &args::Build, input: &Input) -> Result<Vec<(&'static str, Format)>, Failure> {
+/// What a file's bytes follow from. Code of formats may change with a version of the program.
+fn identity(disk: &Canonical, target: &Target) -> Sha256 {
+    let digest = disk.map.digest();
+    if target.format.kind == "raw" {
+        return digest;
+    }
+    let Settings { codec, level } = target.settings;
+    let settings = format!(
+        "{} {} {level} {}",
+        target.format.name,
+        codec.name(),
+        env!("CARGO_PKG_VERSION")
+    );
+    sha2::Sha256::digest([&digest[..], settings.as_bytes()].concat()).into()
+}
+
+fn formats(args: &args::Build, input: &Input) -> Result<Vec<Format>, Failure> {
     let (names, from): (Vec<String>, &str) = if !args.formats.is_empty() {
         (args.formats.clone(), "--format")
     } else if !input.parsed.outputs.is_empty() {
@@ -210,13 +261,23 @@ fn formats(args: &args::Build, input: &Input) -> Result<Vec<(&'static str, Forma
     } else {
         (vec!["raw".to_owned()], "")
     };
-    let mut formats: Vec<(&'static str, Format)> = Vec::new();
+    let mut formats = Vec::new();
+    let mut known = BTreeMap::new();
     let mut wrong = Vec::new();
-    for name in names {
-        match Format::parse(&name) {
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            continue;
+        }
+        match Format::parse(name) {
             Err(why) => wrong.push(why),
-            Ok(format) if formats.iter().any(|(_, known)| *known == format) => {}
-            Ok(format) => formats.extend(FORMATS.iter().find(|(_, known)| *known == format)),
+            Ok(format) => {
+                // Before anything is built.
+                let first = format.ending().and_then(|it| known.insert(it, name));
+                if let Some(first) = first {
+                    wrong.push(format!("`{first}` and `{name}` are files of the same name"));
+                }
+                formats.push(format);
+            }
         }
     }
     if wrong.is_empty() {
@@ -239,6 +300,8 @@ fn disk_options(args: &args::Build) -> Result<DiskOptions, Failure> {
             args::Codec::Auto => Codec::Auto,
             args::Codec::Zstd => Codec::Zstd,
             args::Codec::Gzip => Codec::Gzip,
+            args::Codec::Lz4 => Codec::Lz4,
+            args::Codec::Xz => Codec::Xz,
             args::Codec::None => Codec::None,
         },
         min_memory: args.min_memory,

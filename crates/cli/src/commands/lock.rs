@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use nodeimage_builder::locking::{self, Wanted};
 use nodeimage_formats::Aside;
 use nodeimage_images::Progress;
-use nodeimage_spec::{Lock, references};
+use nodeimage_spec::{Architecture, Lock, LockStatus, Stale, references};
 use serde_json::json;
 
 use crate::args::{self, Global};
@@ -44,13 +44,13 @@ pub(crate) fn run(
         .lock
         .clone()
         .unwrap_or_else(|| input.lock_path.clone());
-    let names: BTreeSet<String> = args
-        .arch
+    let architectures = architectures(args, input.lock.as_ref());
+    let names: BTreeSet<String> = architectures
         .iter()
         .flat_map(|arch| references(&input.parsed.spec, *arch))
         .collect();
     if args.check {
-        return check(&input, &names, args, &path, output);
+        return check(&input, &architectures, &path, output);
     }
     let update = updates(args, &names)?;
     let show = Arc::new(Show::new(output, Arc::clone(stop)));
@@ -58,16 +58,24 @@ pub(crate) fn run(
     let builder = settings(global, Some(&input.dir))?.builder(Some(progress), stop)?;
     let wanted = Wanted {
         spec: &input.parsed.spec,
-        architectures: &args.arch,
+        architectures: &architectures,
         keep: input.lock.as_ref(),
         update: &update,
         threads: builder.threads(),
     };
-    let lock = locking::lock(builder.images(), &wanted)?;
+    let mut lock = locking::lock(&builder.images().for_lock(), &wanted)?;
+    // The text follows from what is asked for, not from what was asked for before.
+    lock.restrict(&architectures);
     show.clear();
     let changes = changes(input.lock.as_ref(), &lock);
     write(&path, &lock.to_string())?;
-    let mut text = format!("{}: {} references", path.display(), names.len());
+    let served: Vec<&str> = architectures.iter().map(|it| it.name()).collect();
+    let mut text = format!(
+        "{}: {} references for {}",
+        path.display(),
+        names.len(),
+        served.join(", ")
+    );
     for (name, from, to) in &changes {
         let from = from.as_deref().unwrap_or("new");
         let to = to.as_deref().unwrap_or("gone");
@@ -77,7 +85,8 @@ pub(crate) fn run(
         .iter()
         .map(|(name, from, to)| json!({ "reference": name, "from": from, "to": to }))
         .collect();
-    Ok(output.result("locked", &text, json!({ "path": path, "changes": moved }))?)
+    let fields = json!({ "path": path, "architectures": served, "changes": moved });
+    Ok(output.result("locked", &text, fields)?)
 }
 
 fn updates(args: &args::Lock, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
@@ -98,11 +107,25 @@ fn updates(args: &args::Lock, names: &BTreeSet<String>) -> Result<BTreeSet<Strin
     Ok(update)
 }
 
-/// Offline: whether the lock has every reference for every machine, and no other.
+/// Those asked for, else those the lock serves.
+fn architectures(args: &args::Lock, lock: Option<&Lock>) -> Vec<Architecture> {
+    let mut architectures = args.arch.clone();
+    if architectures.is_empty() {
+        architectures = lock.map(Lock::architectures).unwrap_or_default();
+    }
+    if architectures.is_empty() {
+        architectures.push(Architecture::Amd64);
+    }
+    architectures.sort_unstable();
+    architectures.dedup();
+    architectures
+}
+
+/// Offline: whether the lock has every reference for every machine, and no other, in the very text
+/// that would be written.
 fn check(
     input: &Input,
-    names: &BTreeSet<String>,
-    args: &args::Lock,
+    architectures: &[Architecture],
     path: &Path,
     output: Output,
 ) -> Result<(), Failure> {
@@ -112,29 +135,66 @@ fn check(
             path.display()
         )));
     };
-    let mut wrong = Vec::new();
-    for arch in &args.arch {
-        let missing = locking::missing(lock, &input.parsed.spec, *arch);
-        wrong.extend(
-            missing
-                .into_iter()
-                .map(|name| format!("{name} is not locked for {arch}")),
-        );
+    let status = LockStatus::of(lock, &input.parsed.spec, architectures);
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_canonical = text == lock.to_string();
+    let is_current = status.is_current() && is_canonical;
+    let missing: Vec<_> = status
+        .missing
+        .iter()
+        .map(|it| json!({ "reference": it.reference, "architectures": it.architectures }))
+        .collect();
+    let stale: Vec<_> = status
+        .stale
+        .iter()
+        .map(|it| json!({ "locked": it.locked, "wanted": it.wanted }))
+        .collect();
+    let fields = json!({
+        "path": path,
+        "current": is_current,
+        "missing": missing,
+        "stale": stale,
+        "superfluous": status.superfluous,
+        "canonical": is_canonical,
+    });
+    if is_current {
+        let text = format!("{} is complete", path.display());
+        return Ok(output.result("lock-checked", &text, fields)?);
     }
-    for name in lock.images.keys().filter(|name| !names.contains(*name)) {
-        wrong.push(format!("{name} is locked and the YAML does not name it"));
+    if output.json {
+        output.line("lock-checked", fields)?;
     }
-    if !wrong.is_empty() {
-        wrong.sort();
-        wrong.dedup();
-        return Err(Failure::Check(format!(
-            "{} is not up to date:\n  {}\nwrite it anew with `nodeimage lock`",
-            path.display(),
-            wrong.join("\n  ")
-        )));
+    Err(Failure::Check(format!(
+        "{} is not up to date:\n  {}\nwrite it anew with `nodeimage lock`",
+        path.display(),
+        wrong(&status, is_canonical).join("\n  ")
+    )))
+}
+
+/// What is wrong, a line each.
+fn wrong(status: &LockStatus, is_canonical: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for missing in &status.missing {
+        let name = &missing.reference;
+        let names: Vec<&str> = missing.architectures.iter().map(|it| it.name()).collect();
+        let successor = status.stale.iter().any(|stale| stale.wanted == *name);
+        if !successor {
+            lines.push(format!("{name} is not locked for {}", names.join(", ")));
+        }
     }
-    let text = format!("{} is complete", path.display());
-    Ok(output.result("lock-checked", &text, json!({ "path": path }))?)
+    for Stale { locked, wanted } in &status.stale {
+        lines.push(format!(
+            "{locked} is locked, and the YAML names {wanted} now"
+        ));
+    }
+    for name in &status.superfluous {
+        lines.push(format!("{name} is locked and the YAML does not need it"));
+    }
+    if !is_canonical {
+        lines.push("its text is not as `nodeimage lock` writes it".to_owned());
+    }
+    lines
 }
 
 type Change = (String, Option<String>, Option<String>);

@@ -2,6 +2,9 @@
 
 mod build;
 mod cache;
+mod convert;
+mod diff;
+mod disk_files;
 mod inspect;
 mod lint;
 mod lock;
@@ -26,13 +29,16 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Build(args) => stoppable(|stop| build::run(&cli.global, args, output, stop)),
         Command::Lock(args) => stoppable(|stop| lock::run(&cli.global, args, output, stop)),
-        Command::Lint(args) => lint::run(args, output),
+        Command::Diff(args) => stoppable(|stop| diff::run(&cli.global, args, output, stop)),
+        Command::Lint(args) => stoppable(|stop| lint::run(&cli.global, args, output, stop)),
         Command::Inspect(args) => inspect::run(args, output),
+        Command::Convert(args) => stoppable(|stop| convert::run(&cli.global, args, output, stop)),
         Command::Cache(args) => cache::run(&cli.global, args, output),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Closed) => ExitCode::from(PIPE_CLOSED),
+        Err(Failure::Told(code)) => ExitCode::from(code),
         Err(failure) => {
             // Nobody reads any more: the exit code says it.
             let _ = output.failure(&failure);

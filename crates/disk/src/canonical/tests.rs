@@ -2,7 +2,7 @@ use super::*;
 use crate::fixture::{
     boot_img, bytes_of, core_img, kernel, noise, run, sha256, stub, write_sparse,
 };
-use crate::{BLOCK, block_map, slot, uki};
+use crate::{BLOCK, block_map, uki};
 
 struct Sample {
     architecture: Architecture,
@@ -15,10 +15,13 @@ struct Sample {
 impl Sample {
     fn new(architecture: Architecture) -> Self {
         let contents = [noise(5, 70_003), noise(6, BLOCK as usize + 1), noise(7, 9)];
-        let lens: Vec<_> = contents.iter().map(|it| it.len() as u64).collect();
-        let slots = slot::pack(&lens).unwrap();
-        let mut initrd = Extents::new(slots.len);
-        for (content, offset) in contents.iter().zip(&slots.offsets) {
+        let mut offsets = vec![0];
+        for content in &contents {
+            let last = offsets[offsets.len() - 1];
+            offsets.push((last + content.len() as u64).next_multiple_of(CLUSTER));
+        }
+        let mut initrd = Extents::new(offsets[contents.len()]);
+        for (content, offset) in contents.iter().zip(&offsets) {
             initrd.push_bytes(*offset, content.as_slice()).unwrap();
         }
         let uki = uki::build(&uki::Input {
@@ -32,9 +35,11 @@ impl Sample {
         .unwrap();
         let segments = contents
             .iter()
-            .zip(&slots.offsets)
+            .zip(&offsets)
             .map(|(content, offset)| UkiSegment {
                 key: sha256(content),
+                identity: sha256(&content[..5]),
+                is_volatile: content.len() == 9,
                 offset: uki.initrd.start + offset,
                 len: content.len() as u64,
             });
@@ -103,14 +108,14 @@ fn tools_find_everything_in_its_place() {
         } else {
             "EF00"
         };
-        assert!(report.contains(&format!("16384          557055   264.0 MiB   {kind}  esp")));
+        assert!(report.contains(&format!("16384         2064383   1000.0 MiB  {kind}  esp")));
         assert_eq!(
             report.contains("EF02  bios-boot"),
             firmware != Firmware::Uefi
         );
 
         let esp = folder.path().join("esp");
-        let end = ESP_OFFSET + (264 << 20);
+        let end = ESP_OFFSET + (1000 << 20);
         write_sparse(&canonical.disk.slice(ESP_OFFSET..end).unwrap(), &esp);
         run("fsck.fat", &["-n", esp.to_str().unwrap()]);
         let read = run(
@@ -119,10 +124,22 @@ fn tools_find_everything_in_its_place() {
         );
         assert!(read == bytes_of(&sample.uki.file));
 
-        let uki = canonical.disk.slice(canonical.uki.clone()).unwrap();
-        assert!(bytes_of(&uki) == read);
-        assert!((canonical.uki.start + sample.uki.linux.start).is_multiple_of(BLOCK));
-        assert!((canonical.uki.start + sample.uki.initrd.start).is_multiple_of(BLOCK));
+        let mut pieces = Vec::new();
+        for place in &canonical.uki {
+            pieces.extend(bytes_of(&canonical.disk.slice(place.clone()).unwrap()));
+        }
+        assert!(pieces == read);
+        let [head, kernel, first, second, last] = canonical.uki.as_slice() else {
+            panic!("{:?}", canonical.uki)
+        };
+        for place in [kernel, first, second] {
+            assert!(place.start.is_multiple_of(BLOCK));
+        }
+        assert_eq!(
+            head.start / BLOCK,
+            last.start / BLOCK,
+            "what changes together"
+        );
     }
 }
 
@@ -144,7 +161,7 @@ fn the_disk_reads_back_as_what_it_is() {
             map
         );
         for segment in map.segments() {
-            assert!(segment.offset.is_multiple_of(BLOCK));
+            assert!(segment.offset.is_multiple_of(BLOCK) || segment.len == 9);
             let mut content = vec![0; segment.len as usize];
             canonical
                 .disk
@@ -170,18 +187,24 @@ fn grub_is_there_exactly_for_bios() {
             continue;
         }
         assert_eq!(sector[..440], grub::boot_code(&sample.boot_img).unwrap());
-        let linux = (uki.start + sample.uki.linux.start) / 512;
-        let initrd = (uki.start + sample.uki.initrd.start) / 512;
+        let sectors: Vec<_> = uki[2..]
+            .iter()
+            .map(|place| {
+                format!(
+                    "($root){}+{}",
+                    place.start / 512,
+                    (place.end - place.start).div_ceil(512)
+                )
+            })
+            .collect();
+        let (linux, initrd) = (uki[1].start / 512, sectors.join(" "));
         let text = String::from_utf8(config.clone()).unwrap();
         let line = format!(
             "if linux ($root){linux}+{} 'console",
             600_001_u64.div_ceil(512)
         );
         assert!(text.contains(&line), "{text}");
-        assert!(
-            text.contains(&format!("if initrd ($root){initrd}+4096;")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("if initrd {initrd};")), "{text}");
     }
 }
 
@@ -220,10 +243,10 @@ fn golden_digests() {
     assert_eq!(
         digests,
         [
-            "283750d4c4011923e309d855c7c7345ef906f353c26642c0723567c6dc092998",
-            "527c125d959aae8f24c64971e046bb8591eaf809a3957fc84597ee8824af1625",
-            "ad75a852a171553eae29049ea51eaa60f37d27a68eaada6311db4e9f574324d5",
-            "a781b0ae2ec8a8bd5b592859e85e3eee6b907cf016b6857baae288feddabd7a7",
+            "ce17b539a993be32e1c01f47a7c1b823460955fdd9b53291d7b5683d1191af83",
+            "617dc29a3eadcc88fa0e73b8dd49bc0e2ad5587edcdb9d979b154e5a4d1fe98e",
+            "368d97fd20b977e127e4d186d4530a3fd6d21e23e76aa9720547ca37e23229bd",
+            "f34833f80e6dc2a40125d0bb88756d5d09df7092067b061d7bedca389f33fab2",
         ]
     );
 }
@@ -290,6 +313,8 @@ fn impossible_parts_are_refused() {
     for (offset, len) in [(amd64.uki.file.size(), 1), (u64::MAX, 2)] {
         let segments = [UkiSegment {
             key: [0; 32],
+            identity: [0; 32],
+            is_volatile: false,
             offset,
             len,
         }];

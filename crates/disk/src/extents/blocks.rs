@@ -116,6 +116,17 @@ impl<'a> Iterator for Blocks<'a> {
 }
 
 impl Extents {
+    /// The block of this number, when it has any content.
+    pub fn block(&self, index: u64) -> Option<Block<'_>> {
+        let start = index.checked_mul(BLOCK)?;
+        let runs = self.runs_in(start, start.saturating_add(BLOCK));
+        (!runs.is_empty()).then_some(Block {
+            map: self,
+            index,
+            runs,
+        })
+    }
+
     /// The blocks that runs touch, by ascending number. Such a block may still hold only zeros.
     pub fn blocks(&self) -> Blocks<'_> {
         Blocks {

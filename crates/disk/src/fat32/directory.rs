@@ -58,12 +58,7 @@ pub(super) fn encode(plan: &Plan, index: usize, label: &[u8; 11]) -> Vec<u8> {
             Target::Directory(at) => {
                 entry(&it.short, ATTR_DIRECTORY, plan.directories[at].start(), 0)
             }
-            Target::File(at) => entry(
-                &it.short,
-                ATTR_ARCHIVE,
-                plan.files[at].start(),
-                plan.lens[at],
-            ),
+            Target::File(at) => entry(&it.short, ATTR_ARCHIVE, plan.start_of(at), plan.lens[at]),
         });
     }
     out

@@ -1,11 +1,8 @@
 //! The reserved area: boot sector, FSInfo, their backup, and where the tables lie.
 
-use super::{DATA_OFFSET, FIRST_CLUSTER, Volume};
+use super::{CLUSTER, DATA_OFFSET, FIRST_CLUSTER, Volume};
 use crate::SECTOR;
 use crate::bytes::put;
-
-/// Bytes of a cluster.
-pub(super) const CLUSTER: u64 = 4096;
 
 /// The sector that holds the backup of the boot sector.
 pub(super) const BACKUP_SECTOR: u64 = 6;

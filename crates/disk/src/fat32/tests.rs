@@ -15,7 +15,11 @@ fn volume(size: u64) -> Volume {
 fn build_at(size: u64, files: &[(&str, Extents)], path: &Path) -> FileSystem {
     let files: Vec<_> = files
         .iter()
-        .map(|(path, content)| File { path, content })
+        .map(|(path, content)| File {
+            path,
+            content,
+            runs: &[],
+        })
         .collect();
     let system = build(&volume(size), &files).unwrap();
     write_sparse(&system.image, path);
@@ -49,14 +53,17 @@ fn tools_read_back_every_file_in_every_size() {
     ];
     for size in SIZES {
         let system = build_at(size, &files, &path);
-        for ((name, content), offset) in files.iter().zip(&system.offsets) {
+        for ((name, content), runs) in files.iter().zip(&system.runs) {
             let read = run("mtype", &["-i", image, &format!("::{name}")]);
             assert_eq!(read, bytes_of(content), "{name}");
+            assert!(runs.len() <= 1, "{name} is contiguous");
             let mut placed = vec![0; read.len()];
-            system.image.read_at(*offset, &mut placed).unwrap();
-            assert_eq!(read, placed, "{name} is contiguous");
+            let offset = runs.first().map_or(0, |run| run.offset);
+            system.image.read_at(offset, &mut placed).unwrap();
+            assert_eq!(read, placed, "{name}");
+            assert_eq!(bytes_of(&open(&system.image, name).unwrap()), read);
         }
-        assert_eq!(system.offsets[0], DATA_OFFSET + BLOCK);
+        assert_eq!(system.runs[0][0].offset, DATA_OFFSET + BLOCK);
         assert_eq!(system.image.size(), size);
     }
     let listing = String::from_utf8(run("mdir", &["-/", "-i", image, "::"])).unwrap();
@@ -98,33 +105,160 @@ fn an_empty_file_system_is_sound() {
 }
 
 #[test]
-fn sizes_follow_the_need() {
-    let need = |len| {
-        let content = Extents::new(len);
-        needed_size(&[File {
+fn pieces_lie_where_they_are_told() {
+    const FILES_OFFSET: u64 = DATA_OFFSET + BLOCK;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("esp");
+    let content = Extents::from_bytes(noise(1, 3 * BLOCK as usize + 5));
+    let run = |block: u64, len| Run {
+        offset: FILES_OFFSET + block * BLOCK,
+        len,
+    };
+    let runs = [
+        run(300, BLOCK),
+        run(0, 2 * 4096),
+        run(1, 2 * BLOCK - 2 * 4096 + 5),
+    ];
+    let small = Extents::from_bytes(noise(2, 9));
+    let files = [
+        File {
             path: "EFI/BOOT/BOOTX64.EFI",
             content: &content,
-        }])
-    };
-    // In front of the file: 4.5 MiB and a block for the directories.
-    let front = DATA_OFFSET + BLOCK;
-    for (size, next) in SIZES
-        .iter()
-        .zip(SIZES.iter().skip(1).map(Some).chain([None]))
-    {
-        assert_eq!(need(size - front), Ok(*size));
-        match next {
-            Some(next) => assert_eq!(need(size - front + 1), Ok(*next)),
-            None => assert_eq!(
-                need(size - front + 1),
-                Err(Fat32Error::Full {
-                    need: size - DATA_OFFSET + 4096,
-                    limit: size - DATA_OFFSET
-                })
-            ),
+            runs: &runs,
+        },
+        File {
+            path: "a long name",
+            content: &small,
+            runs: &[],
+        },
+    ];
+    for size in SIZES {
+        let system = build(&volume(size), &files).unwrap();
+        write_sparse(&system.image, &path);
+        run_fsck(&path);
+        assert_eq!(system.runs[0], runs);
+        assert_eq!(system.runs[1][0].offset, FILES_OFFSET + 301 * BLOCK);
+        for file in &files {
+            let read = run_mtype(&path, file.path);
+            assert!(read == bytes_of(file.content));
+            assert!(bytes_of(&open(&system.image, file.path).unwrap()) == read);
         }
+        assert!(
+            system.image.data_len() < 4 * BLOCK,
+            "free clusters take up no space"
+        );
     }
-    assert!(need(u64::MAX).is_err());
+    let refused = |runs: &[Run]| {
+        let file = File {
+            path: "f",
+            content: &content,
+            runs,
+        };
+        build(&volume(SIZES[0]), &[file]).unwrap_err()
+    };
+    let len = content.size();
+    for runs in [
+        &[run(0, len - 1)][..],
+        &[run(0, len + 1)],
+        &[run(0, 4097), run(1, len - 4097)],
+        &[run(0, 0), run(0, len)],
+        &[Run {
+            offset: FILES_OFFSET + 1,
+            len,
+        }],
+        &[Run { offset: 0, len }],
+    ] {
+        assert!(matches!(refused(runs), Fat32Error::Runs { .. }), "{runs:?}");
+    }
+    let overlapping = [run(0, BLOCK), run(0, len - BLOCK)];
+    assert!(matches!(refused(&overlapping), Fat32Error::Place(_)));
+    let directories = [Run {
+        offset: DATA_OFFSET,
+        len,
+    }];
+    assert!(matches!(refused(&directories), Fat32Error::Place(_)));
+    let outside = [run(SIZES[0] / BLOCK, len)];
+    assert!(matches!(refused(&outside), Fat32Error::Full { .. }));
+}
+
+fn run_fsck(path: &Path) {
+    run("fsck.fat", &["-n", path.to_str().unwrap()]);
+}
+
+fn run_mtype(path: &Path, name: &str) -> Vec<u8> {
+    run(
+        "mtype",
+        &["-i", path.to_str().unwrap(), &format!("::{name}")],
+    )
+}
+
+#[test]
+fn foreign_file_systems_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("esp");
+    let image = path.to_str().unwrap();
+    let file = folder.path().join("file");
+    std::fs::File::create(&path)
+        .unwrap()
+        .set_len(64 << 20)
+        .unwrap();
+    run("mkfs.fat", &["-F", "32", "-s", "1", image]);
+    run("mmd", &["-i", image, "::EFI"]);
+    for n in 0..40 {
+        std::fs::write(&file, noise(n, 3000)).unwrap();
+        let name = format!("::EFI/file with a long name {n}");
+        run("mcopy", &["-i", image, file.to_str().unwrap(), &name]);
+    }
+    let bytes = std::fs::read(&path).unwrap();
+    let volume = Extents::from_bytes(bytes.clone());
+    for n in 0..40 {
+        let read = open(&volume, &format!("efi/FILE with a long name {n}")).unwrap();
+        assert!(bytes_of(&read) == noise(n, 3000));
+    }
+    for name in ["", "EFI", "x", "EFI/x", "EFI/file with a long name 1/x"] {
+        assert!(
+            matches!(open(&volume, name), Err(FatReadError::NotFound(_))),
+            "{name}"
+        );
+    }
+    // A root directory that is its own successor.
+    let mut looping = bytes;
+    let table = 32 * 512;
+    let root = 2_usize;
+    looping[table + root * 4..][..4].copy_from_slice(&2_u32.to_le_bytes());
+    let looping = Extents::from_bytes(looping);
+    assert!(matches!(
+        open(&looping, "x"),
+        Err(FatReadError::NotFound(_))
+    ));
+}
+
+proptest::proptest! {
+    #[test]
+    fn hostile_file_systems_are_refused(patches in proptest::collection::vec((0_usize..70_000, 0_u8..), 1..40)) {
+        let content = Extents::from_bytes(noise(1, 70_000));
+        let file = File { path: "EFI/BOOT/BOOTX64.EFI", content: &content, runs: &[] };
+        let system = build(&volume(SIZES[0]), &[file]).unwrap();
+        let [table, _] = Geometry::new(SIZES[0]).tables();
+        let mut changed = Extents::new(system.image.size());
+        let mut head = vec![0; 16_384];
+        system.image.read_at(0, &mut head).unwrap();
+        let mut tables = vec![0; 16_384];
+        system.image.read_at(table, &mut tables).unwrap();
+        let mut data = vec![0; 40_000];
+        system.image.read_at(DATA_OFFSET, &mut data).unwrap();
+        for (at, value) in patches {
+            match at {
+                0..512 => head[at] = value,
+                512..16_384 => tables[at % 512] = value,
+                _ => data[at % 16_384] = value,
+            }
+        }
+        changed.push_bytes(0, head).unwrap();
+        changed.push_bytes(table, tables).unwrap();
+        changed.push_bytes(DATA_OFFSET, data).unwrap();
+        let _ = open(&changed, "EFI/BOOT/BOOTX64.EFI");
+    }
 }
 
 #[test]
@@ -138,6 +272,7 @@ fn a_full_file_system_is_sound() {
         &[File {
             path: "BIG",
             content: &content,
+            runs: &[],
         }],
     )
     .unwrap_err();
@@ -164,6 +299,7 @@ fn impossible_inputs_are_refused() {
             .map(|path| File {
                 path,
                 content: &content,
+                runs: &[],
             })
             .collect();
         build(volume, &files).map(|_| ())
@@ -218,6 +354,7 @@ fn impossible_inputs_are_refused() {
         &[File {
             path: "a",
             content: &huge,
+            runs: &[],
         }],
     )
     .unwrap_err();

@@ -27,6 +27,11 @@ pub struct Sectors {
 }
 
 impl Sectors {
+    /// GRUB's name for a file that lies there.
+    fn name(self) -> String {
+        format!("($root){}+{}", self.lba, self.count)
+    }
+
     /// The sectors of a byte range that begins on a sector.
     pub fn covering(bytes: &Range<u64>) -> Result<Self, GrubError> {
         if bytes.is_empty() || !bytes.start.is_multiple_of(SECTOR) {
@@ -41,18 +46,30 @@ impl Sectors {
             count,
         })
     }
-
-    fn block_list(self) -> String {
-        format!("($root){}+{}", self.lba, self.count)
-    }
 }
 
-/// The configuration that boots this kernel and initrd, [`CONFIG_LEN`] bytes.
+/// Runs that follow each other become one.
+fn joined(runs: &[Sectors]) -> Vec<Sectors> {
+    let mut joined: Vec<Sectors> = Vec::with_capacity(runs.len());
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if last.lba + last.count == run.lba => last.count += run.count,
+            _ => joined.push(*run),
+        }
+    }
+    joined
+}
+
+/// The configuration that boots this kernel and the initrd that these pieces make up,
+/// [`CONFIG_LEN`] bytes.
 ///
 /// It has no menu. A failure is also told on the first serial port, which clouds record, and
 /// tried again: a disk that answers late is no reason to stay down.
-pub fn config(kernel: Sectors, initrd: Sectors, cmdline: &str) -> Result<Vec<u8>, GrubError> {
-    let (kernel, initrd) = (kernel.block_list(), initrd.block_list());
+pub fn config(kernel: Sectors, initrd: &[Sectors], cmdline: &str) -> Result<Vec<u8>, GrubError> {
+    let kernel = kernel.name();
+    // A file each: GRUB loads them behind each other. It can't read across the runs of one file.
+    let initrd: Vec<_> = joined(initrd).into_iter().map(Sectors::name).collect();
+    let initrd = initrd.join(" ");
     let arguments = arguments(cmdline)?;
     let text = format!(
         "set pager=0\n\

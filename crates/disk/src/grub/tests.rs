@@ -56,7 +56,7 @@ fn text(cmdline: &str) -> Result<String, GrubError> {
         lba: 28672,
         count: 8,
     };
-    let config = config(kernel, initrd, cmdline)?;
+    let config = config(kernel, &[initrd], cmdline)?;
     assert_eq!(config.len(), 16384);
     Ok(String::from_utf8(config).unwrap())
 }
@@ -153,4 +153,19 @@ fn sectors_cover_their_bytes() {
     for bad in [513..1024, 512..512, 0..0] {
         assert!(Sectors::covering(&bad).is_err());
     }
+}
+
+#[test]
+fn pieces_become_one_initrd() {
+    let at = |lba, count| Sectors { lba, count };
+    let kernel = at(100, 16);
+    let initrd = [at(8, 1), at(7, 1), at(50, 8), at(58, 8)];
+    let text = String::from_utf8(config(kernel, &initrd, "").unwrap()).unwrap();
+    let line = "if initrd ($root)8+1 ($root)7+1 ($root)50+16; then\n";
+    assert!(text.contains(line), "{text}");
+    let many: Vec<_> = (0..3000).map(|n| at(10_000 + 2 * n, 1)).collect();
+    assert!(matches!(
+        config(kernel, &many, ""),
+        Err(GrubError::Config(_))
+    ));
 }

@@ -14,6 +14,10 @@
 //! [registries."localhost:5000"]
 //! plain_http = true                           # on this machine only
 //!
+//! [trust]                                     # what it takes for an image to be used
+//! "ghcr.io/acme" = { cosign = ["acme.pub"] }   # or "accept", "digest", "reject"
+//! default = "digest"
+//!
 //! [limits]
 //! layer_bytes = 68719476736                   # also layer_ratio, entries, name_bytes
 //! ```
@@ -31,6 +35,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::limits::Limits;
+use nodeimage_trust::Policy;
 
 /// Longest file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
@@ -44,6 +49,12 @@ pub struct Config {
     pub registries: BTreeMap<String, RegistryConfig>,
     /// How much an image may cost.
     pub limits: Limits,
+    /// What it takes for an image to be used: every one of these policies must let it pass. None:
+    /// every image may be used.
+    pub trust: Vec<Policy>,
+    /// Whether `builtin:` images are those that come with the program: they pass a policy that has
+    /// no line for them.
+    pub builtin_is_ours: bool,
 }
 
 /// Where references are read.
@@ -97,17 +108,22 @@ impl Config {
 
     /// Reads `text` as the file at `path`, which need not be there. All faults are reported.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let base = path.parent().unwrap_or(Path::new(""));
-        parse::parse(text, base).map_err(|faults| ConfigError::new(path, faults))
+        parse::parse(text, path).map_err(|faults| ConfigError::new(path, faults))
     }
 
     /// Reads `builtin:` references from the OCI layout at `dir`, unless the file says otherwise.
     #[must_use]
     pub fn with_builtin(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.sources
-            .entry("builtin".into())
-            .or_insert_with(|| Source::Oci(dir.into()));
+        let entry = self.sources.entry("builtin".into());
+        self.builtin_is_ours = matches!(entry, std::collections::btree_map::Entry::Vacant(_));
+        entry.or_insert_with(|| Source::Oci(dir.into()));
         self
+    }
+
+    /// Reads references from `sources` before those of the file.
+    pub fn prefer(&mut self, sources: BTreeMap<String, Source>) {
+        self.builtin_is_ours &= !sources.contains_key("builtin");
+        self.sources.extend(sources);
     }
 }
 

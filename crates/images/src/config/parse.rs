@@ -8,8 +8,10 @@ use toml::de::{DeTable, DeValue};
 use super::value::Reader;
 use super::{Config, Fault, PasswordFrom, RegistryConfig, Source};
 use crate::limits::Limits;
+use nodeimage_trust::Policy;
 
-pub(super) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Fault>> {
+pub(super) fn parse(text: &str, path: &Path) -> Result<Config, Vec<Fault>> {
+    let base = path.parent().unwrap_or(Path::new(""));
     let mut reader = Reader::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -22,8 +24,10 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Fault>> {
                 "sources" => sources(&mut reader, &mut config, value, base),
                 "registries" => registries(&mut reader, &mut config, value, base),
                 "limits" => limits(&mut reader, &mut config.limits, value),
+                "trust" => trust(&mut reader, &mut config, key.span(), value, text, path),
                 unknown => {
-                    reader.unknown(key.span(), unknown, &["sources", "registries", "limits"]);
+                    let known = ["sources", "registries", "limits", "trust"];
+                    reader.unknown(key.span(), unknown, &known);
                 }
             }
         }
@@ -33,6 +37,29 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Fault>> {
         Ok(config)
     } else {
         Err(faults)
+    }
+}
+
+fn trust(
+    reader: &mut Reader<'_>,
+    config: &mut Config,
+    heading: std::ops::Range<usize>,
+    value: &Spanned<DeValue<'_>>,
+    text: &str,
+    path: &Path,
+) {
+    let Some(table) = reader.table("trust", value) else {
+        return;
+    };
+    let (file, base) = (path.display().to_string(), path.parent());
+    let base = base.unwrap_or(Path::new(""));
+    match Policy::from_table(table, text, heading.start, &file, base) {
+        Ok(policy) => config.trust.push(policy),
+        Err(faults) => {
+            for fault in faults {
+                reader.fault(fault.span, fault.message);
+            }
+        }
     }
 }
 

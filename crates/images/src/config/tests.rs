@@ -156,3 +156,50 @@ fn a_missing_file_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn trust_is_a_policy_with_the_lines_of_the_file() {
+    let text = "[sources]\nbuiltin = \"oci:x\"\n\n[trust]\n\"ghcr.io\" = \"reject\"\n";
+    let config = Config::parse(text, Path::new("/x/nodeimage.toml")).unwrap();
+    let [policy] = &config.trust[..] else {
+        panic!("{:?}", config.trust)
+    };
+    let line = policy.line("ghcr.io/acme");
+    assert_eq!(policy.place(line), "/x/nodeimage.toml:5");
+    assert_eq!(
+        policy.place(policy.line("quay.io/a")),
+        "/x/nodeimage.toml:4"
+    );
+    for (text, expected) in [
+        (
+            "\n[trust]\n\"ghcr.io\" = \"alow\"\n",
+            "nodeimage.toml:3: \"alow\" is no rule",
+        ),
+        (
+            "trust = \"reject\"\n",
+            "nodeimage.toml:1: trust must be a table",
+        ),
+        ("[trsut]\n", "did you mean \"trust\"?"),
+        ("[trust]\n[trust]\n", "nodeimage.toml:2"),
+    ] {
+        let error = Config::parse(text, Path::new("nodeimage.toml")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    // Without the section there is no policy; an empty one lets nothing pass.
+    assert!(Config::parse("", Path::new("x")).unwrap().trust.is_empty());
+    let empty = Config::parse("[trust]\n", Path::new("x")).unwrap();
+    assert!(empty.trust[0].line("ghcr.io/a").is_none());
+}
+
+#[test]
+fn builtin_images_are_ours_only_when_they_come_with_the_program() {
+    let file = |text| Config::parse(text, Path::new("x")).unwrap();
+    let mut config = file("").with_builtin("images");
+    assert!(config.builtin_is_ours);
+    config.prefer(file("[sources]\n\"ghcr.io\" = \"oci:a\"\n").sources);
+    assert!(config.builtin_is_ours);
+    config.prefer(file("[sources]\nbuiltin = \"oci:a\"\n").sources);
+    assert!(!config.builtin_is_ours);
+    let own = file("[sources]\nbuiltin = \"oci:a\"\n").with_builtin("images");
+    assert!(!own.builtin_is_ours);
+}

@@ -61,6 +61,9 @@ pub enum ErrorKind {
         /// What there is.
         available: String,
     },
+    /// A trust policy does not let it pass.
+    #[error(transparent)]
+    Refused(Box<nodeimage_trust::Refusal>),
     /// A layer.
     #[error(transparent)]
     Layer(#[from] LayerError),
@@ -69,8 +72,14 @@ pub enum ErrorKind {
     Store(#[from] StoreError),
 }
 
+impl From<nodeimage_trust::Refusal> for ErrorKind {
+    fn from(refusal: nodeimage_trust::Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
 impl Error {
-    pub(super) fn new(reference: &str, kind: impl Into<ErrorKind>) -> Self {
+    pub(crate) fn new(reference: &str, kind: impl Into<ErrorKind>) -> Self {
         Self {
             reference: reference.to_owned(),
             kind: Box::new(kind.into()),

@@ -7,11 +7,13 @@ mod fetch;
 mod open;
 mod platform;
 mod resolve;
+mod whole;
 
 pub use config::ImageConfig;
 pub use error::{Error, ErrorKind};
 pub use open::{Image, Layer};
 pub use resolve::Resolved;
+pub use whole::Whole;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::limits::Limits;
 use crate::progress::{Progress, Silent};
 use crate::source::{Remote, Sources};
 use crate::store::Store;
+use crate::trust::Gate;
 
 /// All images that can be reached: the store in front, sources and registries behind.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ pub struct Images {
     sources: Arc<Sources>,
     limits: Limits,
     progress: Arc<dyn Progress>,
+    gate: Gate,
 }
 
 impl Images {
@@ -39,6 +43,7 @@ impl Images {
             sources,
             limits: config.limits,
             progress: Arc::new(Silent),
+            gate: Gate::new(config),
         }
     }
 
@@ -49,9 +54,28 @@ impl Images {
         self
     }
 
+    /// The same for writing a lock: what a tag stands for is looked up even where the trust policy
+    /// asks for a digest, since the lock is what puts it down.
+    #[must_use]
+    pub fn for_lock(&self) -> Self {
+        let mut this = self.clone();
+        this.gate.allow_tags();
+        this
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+}
+
+impl Images {
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 }
 

@@ -45,6 +45,32 @@ impl Images {
         digest: &Digest,
         architecture: &str,
     ) -> Result<Image, Error> {
+        self.permit(reference, digest, architecture)?;
+        let (digest, manifest) = self.chosen(reference, digest, architecture)?;
+        self.image(reference, &digest, &manifest)
+    }
+
+    /// Whether the trust policies let the index or manifest `digest` pass, as [`Images::open`] asks:
+    /// for those that take from the store what was made of an image.
+    pub fn permit(
+        &self,
+        reference: &str,
+        digest: &Digest,
+        architecture: &str,
+    ) -> Result<(), Error> {
+        self.admit(reference, digest, || {
+            let (chosen, _) = self.chosen(reference, digest, architecture)?;
+            Ok(vec![chosen])
+        })
+    }
+
+    /// The manifest for an architecture.
+    fn chosen(
+        &self,
+        reference: &str,
+        digest: &Digest,
+        architecture: &str,
+    ) -> Result<(Digest, Manifest), Error> {
         let fail = |kind: ErrorKind| Error::new(reference, kind);
         let platform_error = |candidates: &[Candidate]| {
             let wanted = format!("linux/{architecture}");
@@ -57,7 +83,7 @@ impl Images {
             Document::Manifest(manifest) => {
                 let only = [self.only_candidate(reference, digest, &manifest)?];
                 select(&only, architecture).ok_or_else(|| platform_error(&only))?;
-                return self.image(reference, digest, &manifest);
+                return Ok((*digest, manifest));
             }
             Document::Index(index) => index,
         };
@@ -65,7 +91,7 @@ impl Images {
         let found = select(&candidates, architecture).ok_or_else(|| platform_error(&candidates))?;
         match self.document(reference, &found.digest)? {
             // What the configuration says of the platform is often wrong where an index says it.
-            Document::Manifest(manifest) => self.image(reference, &found.digest, &manifest),
+            Document::Manifest(manifest) => Ok((found.digest, manifest)),
             Document::Index(_) => {
                 let why = "an index lists it as an image, but it is an index".into();
                 Err(fail(ErrorKind::Malformed {

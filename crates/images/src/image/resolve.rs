@@ -23,7 +23,9 @@ impl Images {
     /// Linux are recorded.
     pub fn resolve(&self, reference: &str, architectures: &[&str]) -> Result<Resolved, Error> {
         let fail = |kind: ErrorKind| Error::new(reference, kind);
-        let digest = match Name::parse(reference).digest {
+        let pinned = Name::parse(reference).digest;
+        self.admit_reference(reference, pinned.is_some())?;
+        let digest = match pinned {
             Some(digest) => digest
                 .parse()
                 .map_err(|error: ReferenceError| fail(ErrorKind::Reference(error.to_string())))?,
@@ -63,6 +65,9 @@ impl Images {
             let (wanted, available) = ("linux".into(), names(&candidates));
             return Err(fail(ErrorKind::Platform { wanted, available }));
         }
+        self.admit(reference, &digest, || {
+            Ok(platforms.values().copied().collect())
+        })?;
         Ok(Resolved { digest, platforms })
     }
 }

@@ -8,7 +8,7 @@ use super::LayerProblem;
 use nodeimage_spec::Digest;
 
 /// Reads a blob that must have `size` bytes and the digest `digest`.
-pub(super) struct BlobReader {
+pub(crate) struct BlobReader {
     source: Box<dyn Read + Send>,
     hash: sha2::Sha256,
     pub(super) read: u64,
@@ -27,7 +27,7 @@ impl std::fmt::Debug for BlobReader {
 }
 
 impl BlobReader {
-    pub(super) fn new(source: Box<dyn Read + Send>, digest: Digest, size: u64) -> Self {
+    pub(crate) fn new(source: Box<dyn Read + Send>, digest: Digest, size: u64) -> Self {
         let hash = sha2::Sha256::new();
         Self {
             source,
@@ -40,7 +40,7 @@ impl BlobReader {
     }
 
     /// Reads what the decoder left and compares.
-    pub(super) fn finish(mut self) -> Result<(), LayerProblem> {
+    pub(crate) fn finish(mut self) -> Result<(), LayerProblem> {
         let rest = io::copy(&mut self, &mut io::sink());
         if let Some(failure) = self.failure {
             return Err(failure);

@@ -10,5 +10,6 @@ mod unpack;
 
 pub use error::{LayerError, LayerProblem};
 
+pub(crate) use blob::BlobReader;
 pub(crate) use index::{IndexReader, IndexWriter};
 pub(crate) use unpack::{Unpack, unpack};

@@ -241,4 +241,15 @@ impl Remote for DockerArchive {
         }
         Ok(reader)
     }
+
+    fn attached(&self, _: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
+        let why = format!(
+            "an archive of `docker save` keeps no signatures, so {digest} has none; use a \
+             registry or an OCI layout (cosign save, oras, skopeo)"
+        );
+        Err(SourceError::new(
+            &self.place,
+            SourceErrorKind::Malformed(why),
+        ))
+    }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::attached;
 use super::name::Name;
 use super::{Remote, SourceError, SourceErrorKind};
 use crate::limits::MANIFEST_BYTES;
@@ -54,16 +55,30 @@ pub(super) struct Layout<F> {
 }
 
 #[derive(Deserialize)]
-struct Index {
+pub(super) struct Index {
     #[serde(default)]
-    manifests: Vec<Descriptor>,
+    pub(super) manifests: Vec<Descriptor>,
 }
 
 #[derive(Deserialize)]
-struct Descriptor {
-    digest: String,
+#[serde(rename_all = "camelCase")]
+pub(super) struct Descriptor {
+    pub(super) digest: String,
     #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    pub(super) size: u64,
+    #[serde(default)]
+    pub(super) artifact_type: String,
+    #[serde(default)]
+    pub(super) annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Descriptor {
+    /// The names it goes by.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let annotations = self.annotations.iter();
+        let names = annotations.flat_map(|a| [a.get(REF_NAME), a.get(CONTAINERD_NAME)]);
+        names.flatten().map(String::as_str)
+    }
 }
 
 impl<F: Files> Layout<F> {
@@ -131,11 +146,7 @@ impl<F: Files> Remote for Layout<F> {
         }
         let index = self.index()?;
         for wanted in &wanted {
-            let fits = |descriptor: &&Descriptor| {
-                let annotations = descriptor.annotations.iter();
-                let names = annotations.flat_map(|a| [a.get(REF_NAME), a.get(CONTAINERD_NAME)]);
-                names.flatten().any(|name| name == wanted)
-            };
+            let fits = |descriptor: &&Descriptor| descriptor.names().any(|name| name == wanted);
             let mut found: Vec<&str> = index
                 .manifests
                 .iter()
@@ -180,5 +191,11 @@ impl<F: Files> Remote for Layout<F> {
             return Err(self.error(SourceErrorKind::Malformed(why)));
         }
         Ok(reader)
+    }
+
+    fn attached(&self, _: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
+        attached::in_layout(&self.index()?, digest, |digest| {
+            self.manifest("", digest).map(|(_, bytes)| bytes)
+        })
     }
 }

@@ -26,9 +26,9 @@ pub(crate) struct Sources {
 }
 
 /// One place to ask, and under which reference.
-struct Place {
-    remote: Result<Arc<dyn Remote>, SourceError>,
-    reference: String,
+pub(crate) struct Place {
+    pub(crate) remote: Result<Arc<dyn Remote>, SourceError>,
+    pub(crate) reference: String,
 }
 
 impl Sources {
@@ -79,13 +79,28 @@ impl Sources {
         ask: impl Fn(&dyn Remote, &str) -> Result<T, SourceError>,
     ) -> Result<T, Vec<SourceError>> {
         let mut errors = Vec::new();
+        for place in self.places(reference) {
+            let answer = place.and_then(|place| ask(&*place.remote?, &place.reference));
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(errors)
+    }
+
+    /// The places that may have what stands behind a digest, in the order in which they are asked.
+    pub(crate) fn places<'a>(
+        &'a self,
+        reference: &'a str,
+    ) -> impl Iterator<Item = Result<Place, SourceError>> + 'a {
         let mapped = self.longest(reference);
         let on_disk =
             |prefix: &str| !matches!(self.map.get(prefix), None | Some(Source::Mirror(_)));
-        let others = self.map.iter().filter(|(prefix, source)| {
+        let others = self.map.iter().filter(move |(prefix, source)| {
             !matches!(source, Source::Mirror(_)) && mapped != Some(prefix.as_str())
         });
-        let others = others.map(|(prefix, source)| {
+        let others = others.map(move |(prefix, source)| {
             let remote = self.local(prefix, source);
             Ok(Place {
                 remote,
@@ -97,15 +112,8 @@ impl Sources {
             true => (Some(self.place(reference)), None),
             false => (None, Some(())),
         };
-        let after = after.into_iter().map(|()| self.place(reference));
-        for place in before.into_iter().chain(others).chain(after) {
-            let answer = place.and_then(|place| ask(&*place.remote?, &place.reference));
-            match answer {
-                Ok(answer) => return Ok(answer),
-                Err(error) => errors.push(error),
-            }
-        }
-        Err(errors)
+        let after = after.into_iter().map(move |()| self.place(reference));
+        before.into_iter().chain(others).chain(after)
     }
 
     /// The longest prefix that fits.

@@ -2,6 +2,7 @@
 //! same.
 
 mod archive;
+mod attached;
 mod docker;
 mod error;
 mod layout;
@@ -36,4 +37,12 @@ pub trait Remote: Send + Sync {
         digest: &Digest,
         size: u64,
     ) -> Result<Box<dyn Read + Send>, SourceError>;
+
+    /// The manifests that may hold signatures of the index or manifest `digest`: those behind
+    /// cosign's tag `sha256-<hex>.sig` and those that refer to it. None when there are none; their
+    /// blobs are read by [`Remote::blob`]. A source that keeps no signatures says so by an error.
+    fn attached(&self, reference: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
+        let why = format!("it keeps no signatures of {digest}");
+        Err(SourceError::new(reference, SourceErrorKind::Malformed(why)))
+    }
 }

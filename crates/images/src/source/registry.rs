@@ -5,6 +5,7 @@ use std::io::Read;
 use nodeimage_registry::{Client, Target};
 use nodeimage_spec::Digest;
 
+use super::attached;
 use super::name::Name;
 use super::{Remote, SourceError, SourceErrorKind};
 
@@ -33,6 +34,32 @@ impl Remote for Client {
         let (target, digest) = (target(reference)?, Theirs::from_bytes(*digest.bytes()));
         let blob = Self::blob(self, &target, &digest, size);
         Ok(Box::new(blob.map_err(|error| failed(reference, error))?))
+    }
+
+    fn attached(&self, reference: &str, digest: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
+        let (target, theirs) = (target(reference)?, Theirs::from_bytes(*digest.bytes()));
+        let failed = |error| failed(reference, error);
+        let tagged = self.tagged(&target, &attached::tag(digest));
+        let mut found: Vec<Vec<u8>> = tagged
+            .map_err(failed)?
+            .map(|manifest| manifest.bytes)
+            .into_iter()
+            .collect();
+        let referrers = self.referrers(&target, &theirs).map_err(failed)?;
+        let ours = referrers.iter().filter(|referrer| {
+            attached::may_sign(&referrer.artifact_type, referrer.annotations.as_ref())
+        });
+        for referrer in ours.take(attached::MOST) {
+            let malformed = |error: nodeimage_registry::DigestError| {
+                let why = format!("the list of referrers of {digest}: {error}");
+                let registry = reference.split('/').next().unwrap_or_default();
+                SourceError::new(registry, SourceErrorKind::Malformed(why))
+            };
+            let at: Theirs = referrer.digest.parse().map_err(malformed)?;
+            let manifest = Self::manifest(self, &target, &at).map_err(failed)?;
+            found.push(manifest.bytes);
+        }
+        Ok(found)
     }
 }
 

@@ -18,16 +18,26 @@ pub enum Bucket {
     /// Journals of uploads. Key: digest of (image, target). Data: the uploader's; replaced as the
     /// upload advances.
     Journal,
+    /// Locked specs. Key: the image id. Data: the canonical JSON, whose sha256 the key is.
+    Specs,
+    /// Blobs as registries have them. Key: their digest. Data: the blob.
+    Blobs,
+    /// Signatures that held. Key: digest of (image, public key). Data: the signature as it was found;
+    /// it is verified each time it is used.
+    Signatures,
 }
 
 impl Bucket {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Manifests,
         Self::Layers,
         Self::Segments,
         Self::Images,
         Self::Journal,
+        Self::Specs,
+        Self::Blobs,
+        Self::Signatures,
     ];
 
     /// Name of its directory.
@@ -38,6 +48,9 @@ impl Bucket {
             Self::Segments => "segments-v1",
             Self::Images => "images-v1",
             Self::Journal => "journal-v1",
+            Self::Specs => "specs-v1",
+            Self::Blobs => "blobs-v1",
+            Self::Signatures => "signatures-v1",
         }
     }
 }

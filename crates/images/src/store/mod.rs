@@ -15,6 +15,7 @@ mod bucket;
 mod entry;
 mod error;
 mod evict;
+mod find;
 mod lock;
 mod maintain;
 mod writer;

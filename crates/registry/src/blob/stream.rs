@@ -99,6 +99,7 @@ impl Download<'_> {
             let call = Call {
                 method: Method::GET,
                 path: format!("blobs/{}", self.wanted.digest),
+                query: String::new(),
                 accept: None,
                 skip: if self.no_ranges { 0 } else { self.received },
             };

@@ -8,6 +8,7 @@ mod elsewhere;
 mod faults;
 #[cfg(test)]
 mod real_registry;
+mod referrers;
 #[cfg(test)]
 mod silence;
 #[cfg(test)]

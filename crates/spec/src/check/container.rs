@@ -39,14 +39,15 @@ impl Check<'_> {
 
     pub(super) fn options(&mut self, path: &str, options: &Options) {
         self.capabilities(path, "capabilities", options.capabilities.as_deref());
-        self.capabilities(
-            path,
-            "capabilities.add",
-            options.capabilities_add.as_deref(),
-        );
+        // Beside `capabilities`, or `binds` below, what would be added is ignored.
+        if options.capabilities.is_none() {
+            let added = options.capabilities_add.as_deref();
+            self.capabilities(path, "capabilities.add", added);
+        }
         self.capabilities(path, "ambient", options.ambient.as_deref());
-        self.binds(path, "binds", options.binds.as_deref());
-        self.binds(path, "binds.add", options.binds_add.as_deref());
+        self.binds(path, "binds", options.binds.as_deref(), true);
+        let used = options.binds.is_none();
+        self.binds(path, "binds.add", options.binds_add.as_deref(), used);
         self.mounts(path, options.mounts.as_deref());
         self.tmpfs(path, options.tmpfs.as_deref());
         self.rlimits(path, options.rlimits.as_deref());

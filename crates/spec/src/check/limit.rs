@@ -56,7 +56,7 @@ pub fn parse_rlimit(text: &str) -> Result<Rlimit, (String, Option<String>)> {
     }
     let value = |text: &str| match text {
         _ if text.eq_ignore_ascii_case("unlimited") => Ok(u64::MAX),
-        _ => text.parse::<u64>().map_err(|_| {
+        _ => digits(text).ok_or_else(|| {
             let message = format!("{} is no limit", quoted(text));
             (
                 message,
@@ -69,6 +69,12 @@ pub fn parse_rlimit(text: &str) -> Result<Rlimit, (String, Option<String>)> {
         soft: value(soft)?,
         hard: value(hard)?,
     })
+}
+
+/// A number without any sign.
+fn digits(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
 }
 
 impl Check<'_> {

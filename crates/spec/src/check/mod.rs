@@ -21,6 +21,7 @@ use crate::reference::Reference;
 pub use capability::CAPABILITIES;
 pub use limit::{Rlimit, parse_rlimit};
 pub use name::{ids, parse_mode};
+pub(crate) use volume::duplicates as duplicate_volumes;
 
 /// Checks a spec; the faults know their paths, not their places.
 pub fn check(spec: &Spec) -> Faults {

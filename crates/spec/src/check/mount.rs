@@ -6,7 +6,8 @@ use crate::model::Mount;
 use crate::suggest::nearest;
 
 impl Check<'_> {
-    pub(super) fn binds(&mut self, path: &str, key: &str, binds: Option<&[String]>) {
+    /// `used`: whether the list ends up in the container; volumes must be there in any case.
+    pub(super) fn binds(&mut self, path: &str, key: &str, binds: Option<&[String]>, used: bool) {
         for (index, bind) in binds.unwrap_or_default().iter().enumerate() {
             let path = format!("{}[{index}]", join(path, key));
             if self.broken(&path) {
@@ -16,6 +17,7 @@ impl Check<'_> {
             match parts[..] {
                 [source, _] => self.volume_use(&path, source, None),
                 [source, _, options] => self.volume_use(&path, source, Some(options)),
+                [source, ..] if !used => self.volume_use(&path, source, parts.get(2).copied()),
                 [_] => {
                     let message = format!("the bind mount {} has no destination", quoted(bind));
                     self.fault(
@@ -119,8 +121,12 @@ impl Check<'_> {
             self.fault(Fault::new(path, message).help("add `destination`"));
         }
         if kind == "bind" {
-            let read_only = mount.options.iter().flatten().any(|option| option == "ro");
-            self.volume_use(path, &source, read_only.then_some("ro"));
+            // The first of the two counts.
+            let options = mount.options.iter().flatten();
+            let first = options
+                .map(String::as_str)
+                .find(|option| matches!(*option, "ro" | "rw"));
+            self.volume_use(path, &source, first);
         }
     }
 }

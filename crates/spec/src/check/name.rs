@@ -29,12 +29,18 @@ pub(super) fn containers(spec: &Spec) -> impl Iterator<Item = &str> {
     all.map(|container| container.name.as_str())
 }
 
-/// Reads an octal mode of at most `7777`.
+/// The largest mode that a tar header holds.
+const MAX_MODE: u32 = 0o7_777_777;
+
+/// Reads an octal mode as LinuxKit does; of it the permissions, the lowest twelve bits, count:
+/// `100644` is the `0644` of a regular file.
 pub fn parse_mode(text: &str) -> Option<u32> {
-    let octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-    octal
-        .then(|| u32::from_str_radix(text, 8).ok())?
-        .filter(|mode| *mode <= 0o7777)
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let octal = !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let value = octal
+        .then(|| u32::from_str_radix(digits, 8).ok())
+        .flatten()?;
+    (value <= MAX_MODE).then_some(value & 0o7777)
 }
 
 impl Check<'_> {

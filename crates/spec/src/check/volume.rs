@@ -3,27 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::fault::{Fault, quoted};
+use crate::fault::{Fault, Faults, quoted};
 use crate::model::Volume;
 
 impl Check<'_> {
     pub(super) fn volumes(&mut self, volumes: &[Volume]) {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, volume) in volumes.iter().enumerate() {
             let path = format!("volumes[{index}]");
             if self.broken.contains(&path) {
                 continue;
             }
             self.volume_name(&path, volume);
-            if let Some(first) = seen.insert(&volume.name, index)
-                && !volume.name.is_empty()
-            {
-                let message = format!(
-                    "duplicate volume name {}, the same as volumes[{first}]",
-                    quoted(&volume.name)
-                );
-                self.fault(Fault::new(format!("{path}.name"), message));
-            }
             if let Some(image) = &volume.image {
                 self.reference(&format!("{path}.image"), image);
             }
@@ -36,16 +26,21 @@ impl Check<'_> {
                         .help("it is `filesystem` or `oci`"),
                 );
             }
-            for (number, platform) in volume.platforms.iter().flatten().enumerate() {
-                let path = format!("{path}.platforms[{number}]");
-                let parts: Vec<&str> = platform.split('/').collect();
-                if !self.broken(&path) && (!(2..=3).contains(&parts.len()) || parts.contains(&"")) {
-                    let message = format!("{} is no platform", quoted(platform));
-                    self.fault(
-                        Fault::new(path, message)
-                            .help("write it like `linux/amd64` or `linux/arm64/v8`"),
-                    );
-                }
+            // LinuxKit reads them nowhere else.
+            if volume.format.as_deref() == Some("oci") && volume.image.is_some() {
+                self.platforms(&path, volume.platforms.as_deref().unwrap_or_default());
+            }
+        }
+    }
+
+    fn platforms(&mut self, path: &str, platforms: &[String]) {
+        for (index, platform) in platforms.iter().enumerate() {
+            let path = format!("{path}.platforms[{index}]");
+            let parts = platform.trim().split(':').next().unwrap_or_default();
+            if parts.split('/').count() > 3 && !self.broken(&path) {
+                let message = format!("{} is no platform", quoted(platform));
+                let fault = Fault::new(path, message);
+                self.fault(fault.help("write it like `linux/amd64` or `linux/arm64/v8`"));
             }
         }
     }
@@ -67,4 +62,26 @@ impl Check<'_> {
             );
         }
     }
+}
+
+/// Two volumes of one name in one document. LinuxKit lets a later document declare one anew.
+/// `document` tells where a path stands.
+pub(crate) fn duplicates(volumes: &[Volume], document: impl Fn(&str) -> Option<usize>) -> Faults {
+    let mut faults = Faults::default();
+    let mut seen = BTreeMap::new();
+    for (index, volume) in volumes.iter().enumerate() {
+        let key = (volume.name.as_str(), document(&format!("volumes[{index}]")));
+        if volume.name.is_empty() {
+            continue;
+        }
+        if let Some(first) = seen.insert(key, index) {
+            let message = format!(
+                "duplicate volume name {}, the same as volumes[{first}]",
+                quoted(&volume.name)
+            );
+            let fault = Fault::new(format!("volumes[{index}].name"), message);
+            faults.push(fault.help("give each volume a name of its own"));
+        }
+    }
+    faults
 }

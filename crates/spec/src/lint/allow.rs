@@ -57,8 +57,8 @@ fn last_line(source: &Source<'_>, line: usize) -> usize {
 /// Whether a comment silences a lint for the value at `path`.
 pub(super) fn allowed(parsed: &Parsed, id: &str, path: &str) -> bool {
     let mut allows = parsed.allows.iter().filter(|allow| allow.id == id);
-    // What concerns the whole spec has no line of its own: any comment will do.
-    if path.is_empty() {
+    // What concerns the whole spec or a section has no line of its own: any comment will do.
+    if !path.contains(['.', '[']) {
         return allows.next().is_some();
     }
     let allows: Vec<&Allow> = allows.collect();
@@ -71,7 +71,7 @@ pub(super) fn allowed(parsed: &Parsed, id: &str, path: &str) -> bool {
         {
             return true;
         }
-        // Outwards as far as the entry of a list; a whole section has no line of its own.
+        // Outwards as far as the entry of a list.
         match path.rfind(['.', '[']) {
             Some(end) if path[..end].contains('[') => path = &path[..end],
             _ => return false,

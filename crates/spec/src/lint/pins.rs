@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use super::container::containers;
+use super::effective::entries;
 use crate::fault::{Fault, quoted};
 use crate::model::Spec;
 use crate::parse::Trust;
@@ -22,8 +22,7 @@ pub(super) fn images(spec: &Spec) -> Vec<(String, &str)> {
     let init = spec.init.iter().enumerate();
     all.extend(init.map(|(index, image)| (format!("init[{index}]"), image.as_str())));
     all.extend(
-        containers(spec)
-            .map(|(path, container)| (format!("{path}.image"), container.image.as_str())),
+        entries(spec).map(|(path, container)| (format!("{path}.image"), container.image.as_str())),
     );
     for (index, volume) in spec.volumes.iter().enumerate() {
         all.extend(

@@ -4,13 +4,14 @@ use super::Context;
 use crate::fault::Fault;
 use crate::reference::{BUILTIN_INIT, Reference};
 
-/// Whether the name of an init image says that it brings a program.
+/// Whether the name of an init image says that it brings a program: all there is to go by while the
+/// images are not at hand.
 fn brings(context: &Context<'_>, programs: &[&str]) -> bool {
     context.parsed.spec.init.iter().any(|image| {
         let repository = Reference::parse(image).map(|reference| reference.repository().to_owned());
         let name = repository.unwrap_or_default();
         let name = name.rsplit('/').next().unwrap_or_default();
-        image == BUILTIN_INIT || programs.iter().any(|program| name.contains(program))
+        programs.iter().any(|program| name.contains(program))
     })
 }
 
@@ -44,11 +45,11 @@ pub(super) fn no_runtime(context: &Context<'_>, found: &mut Vec<Fault>) {
     {
         let message =
             format!("`{section}` has containers, and no init image looks like runc or crun");
-        found.push(
-            Fault::new(section, message).help("add such an image to `init`, or use `builtin:init`"),
-        );
+        found.push(Fault::new(section, message).help("add such an image to `init`"));
     }
-    if !spec.services.is_empty() && !brings(context, &["containerd"]) {
+    // Our init starts services itself.
+    let own = spec.init.iter().any(|image| image == BUILTIN_INIT);
+    if !spec.services.is_empty() && !own && !brings(context, &["containerd"]) {
         let message = "`services` has containers, and no init image looks like containerd";
         found.push(
             Fault::new("services", message)

@@ -7,7 +7,13 @@ fn lint_text(text: &str) -> Faults {
         text,
     }];
     let parsed = parse(&documents).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
-    lint(&parsed, &documents, None, &[])
+    lint(
+        &parsed,
+        &documents,
+        None,
+        &Selection::default(),
+        &Facts::default(),
+    )
 }
 
 fn ids(text: &str) -> Vec<&'static str> {
@@ -21,7 +27,7 @@ const PIN: &str = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 /// A spec without findings, and some text behind it.
 fn clean(more: &str) -> String {
-    format!("init: [builtin:init]\n{more}").replace("IMAGE", &format!("'a{PIN}'"))
+    format!("init: [builtin:init, 'runc{PIN}']\n{more}").replace("IMAGE", &format!("'a{PIN}'"))
 }
 
 #[test]
@@ -38,6 +44,27 @@ fn registry_is_sorted_and_documented() {
 fn demo_of_2017() {
     let text = include_str!("../../../../examples/2017/demo-2017.yml");
     insta::assert_snapshot!(lint_text(text).to_string());
+}
+
+#[test]
+fn examples_of_ours() {
+    let hub = include_str!("../../../../examples/hub/node.yml");
+    assert!(ids(hub).iter().all(|id| *id == "unpinned"));
+    let documents = [Document {
+        name: "node.yml",
+        text: include_str!("../../../../examples/local/node.yml"),
+    }];
+    let parsed = parse(&documents).unwrap();
+    let lock = Lock::parse(include_str!("../../../../examples/local/node.lock")).unwrap();
+    let selection = Selection::default();
+    let found = lint(
+        &parsed,
+        &documents,
+        Some(&lock),
+        &selection,
+        &Facts::default(),
+    );
+    assert!(found.is_empty(), "{found}");
 }
 
 #[test]
@@ -168,7 +195,7 @@ fn comments_silence() {
         "# nodeimage: allow unpinned\ninit: [a]\n",
         "init:\n  - a # nodeimage: allow unpinned\n",
         "init:\n  # nodeimage: allow unpinned\n  # because\n  - a\n",
-        "init: [builtin:init]\nonboot:\n  # nodeimage: allow all-capabilities, unpinned\n  - name: a\n    image: b\n    net: host\n    capabilities: [all]\n",
+        "init: [builtin:init]\nonboot: # nodeimage: allow no-runtime\n  # nodeimage: allow all-capabilities, unpinned\n  - name: a\n    image: b\n    net: host\n    capabilities: [all]\n",
         "init: [builtin:init]\nfiles:\n  # nodeimage: allow secret-in-files\n  - path: k\n    contents: |\n      -----BEGIN PRIVATE KEY-----\n",
         "kernel: {} # nodeimage: allow no-init\n",
     ] {
@@ -195,7 +222,13 @@ fn locks_and_trust() {
         text,
     }];
     let parsed = parse(&documents).unwrap();
-    let findings = lint(&parsed, &documents, None, &[]);
+    let findings = lint(
+        &parsed,
+        &documents,
+        None,
+        &Selection::default(),
+        &Facts::default(),
+    );
     let messages: Vec<&str> = findings
         .iter()
         .map(|fault| fault.message.as_str())
@@ -214,17 +247,81 @@ fn locks_and_trust() {
         "docker.io/linuxkit/runc:1",
         "docker.io/other/containerd:2",
     ]);
-    let findings = lint(&parsed, &documents, Some(&lock), &[]);
+    let findings = lint(
+        &parsed,
+        &documents,
+        Some(&lock),
+        &Selection::default(),
+        &Facts::default(),
+    );
     assert_eq!(findings.len(), 1);
 }
 
 #[test]
-fn optional_lints_run_when_asked() {
-    let text = clean("onboot: [{name: a, image: IMAGE}]\n");
+fn our_init_starts_services_but_brings_no_runtime() {
+    let services = "services: [{name: a, image: a}]\n# nodeimage: allow unpinned";
+    for (init, count) in [
+        ("builtin:init", 1),
+        ("builtin:init, x/crun:1", 0),
+        ("linuxkit/init:1, linuxkit/runc:1", 1),
+        ("linuxkit/init:1, linuxkit/runc:1, linuxkit/containerd:1", 0),
+        ("linuxkit/init:1", 2),
+    ] {
+        let text = format!("init: [{init}]\n{services}");
+        let found = ids(&text).into_iter().filter(|id| *id == "no-runtime");
+        assert_eq!(found.count(), count, "{init}");
+    }
+}
+
+#[test]
+fn what_images_answered_is_not_guessed() {
+    let text = "init: [x/all-in-one:1]\nonboot: [{name: a, image: a}]\n";
+    let documents = [Document {
+        name: "a.yml",
+        text,
+    }];
+    let parsed = parse(&documents).unwrap();
+    let mut facts = Facts::default();
+    facts.settled.insert("no-runtime");
+    let run = |facts: &Facts| {
+        let found = lint(&parsed, &documents, None, &Selection::default(), facts);
+        let of_runtime = found.iter().filter(|fault| fault.id == Some("no-runtime"));
+        let texts: Vec<String> = of_runtime.map(|fault| fault.message.clone()).collect();
+        texts
+    };
+    assert_eq!(run(&facts), [""; 0]);
+    let mut fault = Fault::new("init", "found in the images");
+    fault.id = Some("no-runtime");
+    facts.found.push(fault);
+    assert_eq!(run(&facts), ["found in the images"]);
+    let mut fault = Fault::new("init", "not asked for");
+    fault.id = Some("usr-merge-linuxkit");
+    facts.found.push(fault);
+    assert_eq!(run(&facts).len(), 1);
+    assert_eq!(run(&Facts::default()).len(), 1);
+}
+
+#[test]
+fn denied_findings_are_errors() {
+    let text = clean("onboot: [{name: a, image: IMAGE, capabilities: [all]}]\n");
     let documents = [Document {
         name: "a.yml",
         text: &text,
     }];
     let parsed = parse(&documents).unwrap();
-    assert_eq!(lint(&parsed, &documents, None, &["writable-root"]).len(), 1);
+    let errors = |change: fn(&mut Selection)| {
+        let mut selection = Selection::default();
+        change(&mut selection);
+        let found = lint(&parsed, &documents, None, &selection, &Facts::default());
+        let errors = found
+            .iter()
+            .filter(|fault| fault.severity == Severity::Error);
+        errors.filter_map(|fault| fault.id).collect::<Vec<_>>()
+    };
+    assert_eq!(errors(|_| {}), [""; 0]);
+    assert_eq!(errors(Selection::deny_warnings), ["all-capabilities"]);
+    assert_eq!(
+        errors(|selection| selection.deny("root-user").unwrap()),
+        ["root-user"]
+    );
 }

@@ -1,4 +1,7 @@
+use serde_json::Value;
+
 use super::*;
+use crate::model::FileEntry;
 use crate::parse::{Document, parse};
 
 fn spec(text: &str) -> Spec {
@@ -12,11 +15,8 @@ fn every_key() {
     let spec = spec(include_str!("../parse/tests/options.yml"));
     let text = yaml(&spec);
     insta::assert_snapshot!(text);
-    let mut again = self::spec(&text);
-    assert_eq!(again.files.remove(3).path, "d");
-    let mut spec = spec;
-    spec.files.remove(3);
-    assert_eq!(again, spec);
+    // An empty list of a mount says no more than none: the text is compared, not the model.
+    assert_eq!(yaml(&self::spec(&text)), text);
     insta::assert_snapshot!(json(&spec));
 }
 

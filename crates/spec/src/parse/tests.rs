@@ -217,7 +217,8 @@ fn merging() {
         all.contains("duplicate service name `a`, the same as services[0]"),
         "{all}"
     );
-    assert!(all.contains("duplicate volume name `v`"), "{all}");
+    // A later document may declare a volume anew, as for LinuxKit.
+    assert!(!all.contains("duplicate volume name"), "{all}");
     assert!(
         faults
             .iter()

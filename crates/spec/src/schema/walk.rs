@@ -113,10 +113,20 @@ impl<'a> Walk<'a> {
                     Some(key) => {
                         walk.locate(pair.item.spot, pair.item.length);
                         let value = walk.value(&pair.item, &key.shape, key.name);
-                        if let Some(value) = value {
+                        if let (Value::Bytes(packed), "contents") =
+                            (&pair.item.node.value, key.name)
+                        {
+                            // The only place for bytes that are no text.
+                            let packed = Json::String(packed.clone());
+                            map.insert("contents_base64".to_owned(), packed);
+                        } else if let Some(value) = value {
                             map.insert(key.name.to_owned(), value);
                         }
                     }
+                    // LinuxKit looks at the two only when they say something.
+                    None if std::ptr::eq(object, &LABEL)
+                        && matches!(&*pair.key, "name" | "image")
+                        && matches!(&pair.item.node.value, Value::Text(text) if text.is_empty()) => {}
                     None => {
                         let length = pair.key.chars().count();
                         walk.fault_at(pair.spot, length, || unknown_key(&pair.key, object));
@@ -154,6 +164,7 @@ impl<'a> Walk<'a> {
                 None
             }
             (Shape::Text, Value::Text(text)) => Some(Json::String(text.clone())),
+            (Shape::Text, Value::Bytes(_)) if key == "contents" => None,
             (Shape::Choice(choices), Value::Text(text)) => self.choice(item, choices, text),
             (Shape::Bool, Value::Bool(value)) => Some(Json::Bool(*value)),
             (Shape::Int(least, most), Value::Int(_) | Value::Float(_)) => {

@@ -8,6 +8,7 @@ use serde_saphyr::granit_parser::{
 };
 
 use super::frame::{Content, Frame, Key};
+use super::strict::{self, Strict};
 use super::{Comment, Item, Node, Pair, Source, Spot, Value, scalar};
 use crate::fault::{Fault, Faults, quoted};
 
@@ -56,7 +57,9 @@ pub(crate) fn compose(source: &Source<'_>, text: &str) -> Composed {
         out: Composed::default(),
         ended: false,
         document: false,
+        last_line: source.lines(),
         nodes: 0,
+        strict: Strict::default(),
     };
     let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str_with_options(text, options);
     while !composer.ended
@@ -84,7 +87,10 @@ struct Composer<'s, 't> {
     out: Composed,
     ended: bool,
     document: bool,
+    /// The last line of the first document.
+    last_line: usize,
     nodes: usize,
+    strict: Strict,
 }
 
 impl Composer<'_, '_> {
@@ -120,7 +126,12 @@ impl Composer<'_, '_> {
         }
         match event {
             Event::DocumentStart(..) => self.document = true,
-            Event::DocumentEnd | Event::StreamEnd => self.ended = true,
+            Event::DocumentEnd | Event::StreamEnd => {
+                self.ended = true;
+                if source_line_is_marker(self.source.line(spot.line)) {
+                    self.last_line = spot.line.saturating_sub(1);
+                }
+            }
             Event::Comment(text, _) => {
                 let text = text.into_owned();
                 self.out.comments.push(Comment {
@@ -132,7 +143,13 @@ impl Composer<'_, '_> {
                 let one_line = span.start.line() == span.end.line();
                 let length = if one_line { span.len() } else { 1 };
                 let plain = style == ScalarStyle::Plain;
-                let merge = plain && tag.is_none() && text == "<<";
+                if let Some((spot, fault)) = self.strict.scalar(self.source, span, style) {
+                    self.fault(spot, 1, fault);
+                }
+                let merge = text == "<<"
+                    && tag.as_deref().map_or(plain, |tag| {
+                        scalar::is_merge(tag) || plain && scalar::is_bare(tag)
+                    });
                 let value = match scalar::resolve(&text, plain, tag.as_deref()) {
                     Ok(value) => value,
                     Err(message) => {
@@ -153,11 +170,28 @@ impl Composer<'_, '_> {
                 self.open(spot, anchor, style, Content::List(Vec::new()))
             }
             Event::MappingStart(style, anchor, _) => self.open(spot, anchor, style, Content::map()),
-            Event::SequenceEnd | Event::MappingEnd => self.close(),
-            Event::Alias(anchor) => self.alias(anchor, spot, span.len()),
+            Event::SequenceEnd | Event::MappingEnd => self.close(span.end.line()),
+            Event::Alias(anchor) => {
+                let line = self.source.line(spot.line).chars();
+                let name: String = line.skip(spot.column).take(span.len() - 1).collect();
+                if strict::is_name(&name) {
+                    self.alias(anchor, spot, span.len());
+                } else {
+                    let message = format!("LinuxKit does not take {} for a name", quoted(&name));
+                    let fault = Fault::new("", message);
+                    let help = "name anchors with letters, digits, `_` and `-`";
+                    self.fault(spot, span.len(), fault.help(help));
+                    self.broken(spot);
+                }
+            }
             Event::UnresolvedAlias(name) => {
                 let message = format!("no anchor is named {}", quoted(&name));
-                self.fault(spot, span.len(), Fault::new("", message));
+                let fault = Fault::new("", message);
+                let fault = match name.ends_with(':') {
+                    true => fault.help("put a space in front of the `:`"),
+                    false => fault,
+                };
+                self.fault(spot, span.len(), fault);
                 self.broken(spot);
             }
             _ => {}
@@ -252,16 +286,20 @@ impl Composer<'_, '_> {
         }
     }
 
-    fn close(&mut self) {
+    /// `last`: the line with the end.
+    fn close(&mut self, last: usize) {
         let Some(Frame {
             spot,
             anchor,
             content,
-            ..
+            flow,
         }) = self.stack.pop()
         else {
             return;
         };
+        if flow {
+            self.strict.cover(spot.line, last);
+        }
         let value = match content {
             Content::List(items) => Value::List(items),
             Content::Map {
@@ -316,6 +354,14 @@ impl Composer<'_, '_> {
     }
 
     fn finish(mut self) -> Composed {
+        // Only what could be read well: a syntax fault explains more.
+        if self.out.faults.is_empty() && self.out.root.is_some() {
+            let found = strict::directive(self.source)
+                .or_else(|| self.strict.tab(self.source, self.last_line));
+            if let Some((spot, fault)) = found {
+                self.fault(spot, 1, fault);
+            }
+        }
         if self.out.root.is_none() && self.out.faults.is_empty() {
             if self.document {
                 // `---` and nothing else.
@@ -336,4 +382,9 @@ impl Composer<'_, '_> {
         }
         self.out
     }
+}
+
+/// `---` or `...`, at which a document ends.
+fn source_line_is_marker(line: &str) -> bool {
+    line.starts_with("---") || line.starts_with("...")
 }

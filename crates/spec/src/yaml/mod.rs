@@ -8,13 +8,14 @@ mod compose;
 mod frame;
 mod scalar;
 mod source;
+mod strict;
 
 use std::rc::Rc;
 
 use serde_saphyr::granit_parser::Marker;
 
 pub(crate) use compose::compose;
-pub(crate) use scalar::is_plain_text;
+pub(crate) use scalar::is_plain_to_go;
 pub(crate) use source::Source;
 
 /// Line and column, both from 1, the column in characters.
@@ -45,6 +46,8 @@ pub(crate) enum Value {
     Int(i128),
     Float(f64),
     Text(String),
+    /// `!!binary` that is no UTF-8, in base64.
+    Bytes(String),
     List(Vec<Item>),
     Map(Vec<Pair>),
     /// Stands where a fault was reported already.
@@ -60,6 +63,7 @@ impl Value {
             Self::Int(_) => "an integer",
             Self::Float(_) => "a number",
             Self::Text(_) => "a string",
+            Self::Bytes(_) => "bytes that are not UTF-8",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
             Self::Broken => "broken",

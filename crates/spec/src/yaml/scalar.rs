@@ -11,11 +11,12 @@ const NAMESPACE: &str = "tag:yaml.org,2002:";
 
 /// The value of a scalar, or what is wrong with its tag.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, String> {
-    let tag = tag.and_then(|tag| {
+    // `!` alone says nothing to go-yaml.
+    let tag = tag.filter(|tag| !is_bare(tag)).and_then(|tag| {
         tag.suffix_in_namespace(NAMESPACE)
             .map(|suffix| suffix.into_owned())
             .or_else(
-                // The application's own tags, `!` included, say nothing that matters here: a string.
+                // The application's own tags say nothing that matters here: a string.
                 || Some("str".to_owned()),
             )
     });
@@ -46,25 +47,123 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Valu
     }
 }
 
-/// Whether a plain scalar with this text is a string, also to readers of YAML 1.1.
-pub(crate) fn is_plain_text(text: &str) -> bool {
-    const OLD_BOOLEANS: [&str; 6] = ["y", "yes", "on", "n", "no", "off"];
-    let word = text.to_ascii_lowercase();
-    // A date, or a time in base 60.
-    let number_like =
-        text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(['-', ':', '.', '_', ',']);
+/// `!` without a name.
+pub(super) fn is_bare(tag: &Tag) -> bool {
+    matches!((tag.handle(), tag.suffix()), ("", "!") | ("!", ""))
+}
+
+/// Whether a tag marks a `<<` as the merge key.
+pub(super) fn is_merge(tag: &Tag) -> bool {
+    tag.suffix_in_namespace(NAMESPACE).as_deref() == Some("merge")
+}
+
+/// Whether `yaml.v2`, a reader of YAML 1.1, takes this text without quotes for a string and would
+/// write it so.
+pub(crate) fn is_plain_to_go(text: &str) -> bool {
+    const OLD_BOOLEANS: [&str; 16] = [
+        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
+        "OFF",
+    ];
     matches!(plain_scalar(text), Value::Text(_))
-        && !OLD_BOOLEANS.contains(&word.as_str())
-        && !number_like
+        && !OLD_BOOLEANS.contains(&text)
+        && !is_sexagesimal(text)
+        && !is_timestamp(text)
+}
+
+/// `1:30`, which is 90 to readers of YAML 1.1.
+fn is_sexagesimal(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+    };
+    let mut parts = whole.split(':');
+    let first = parts.next().unwrap_or_default();
+    let sixtieth =
+        |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
+    whole.contains(':')
+        && first.starts_with(|c: char| c.is_ascii_digit())
+        && digits(first)
+        && parts.all(sixtieth)
+        && digits(fraction)
+}
+
+/// The forms of a date, with or without a time, that go-yaml knows.
+fn is_timestamp(text: &str) -> bool {
+    fn number(text: &str, least: u32, most: u32) -> Option<u32> {
+        let shaped = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let value = shaped.then(|| text.parse().ok())??;
+        (least..=most).contains(&value).then_some(value)
+    }
+    fn clock(text: &str) -> Option<()> {
+        let mut parts = text.splitn(3, ':');
+        number(parts.next()?, 0, 23)?;
+        number(parts.next()?, 0, 59)?;
+        let second = parts.next()?;
+        let (whole, fraction) = match second.find(['.', ',']) {
+            Some(at) => (&second[..at], Some(&second[at + 1..])),
+            None => (second, None),
+        };
+        number(whole, 0, 59)?;
+        let shaped = fraction.is_none_or(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        shaped.then_some(())
+    }
+    fn zone(text: &str) -> Option<()> {
+        if text == "Z" {
+            return Some(());
+        }
+        let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+        let two = |text: &str, most| (text.len() == 2).then(|| number(text, 0, most))?;
+        two(hours, 24)?;
+        two(minutes, 60)?;
+        Some(())
+    }
+    fn date(text: &str) -> Option<()> {
+        let mut parts = text.splitn(3, '-');
+        let year = parts.next()?;
+        let shaped = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+        let year: u32 = shaped.then(|| year.parse().ok())??;
+        let month = number(parts.next()?, 1, 12)?;
+        let leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+        let days = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        number(parts.next()?, 1, days).map(drop)
+    }
+    fn all(text: &str) -> Option<()> {
+        if let Some((day, time)) = text.split_once(['T', 't']) {
+            let end = time.find(['Z', '+', '-'])?;
+            date(day)?;
+            clock(&time[..end])?;
+            return zone(&time[end..]);
+        }
+        match text.split_once(' ') {
+            Some((day, time)) => {
+                date(day)?;
+                clock(time.trim_start_matches(' '))
+            }
+            None => date(text),
+        }
+    }
+    text.is_ascii() && all(text).is_some()
 }
 
 fn binary(text: &str) -> Result<Value, String> {
-    let packed: String = text.split_ascii_whitespace().collect();
-    let bytes = base64::engine::general_purpose::STANDARD
+    let engine = base64::engine::general_purpose::STANDARD;
+    // go-yaml passes over line breaks, not over blanks.
+    let packed = text.replace(['\n', '\r'], "");
+    let bytes = engine
         .decode(packed)
         .map_err(|_| "`!!binary` holds no valid base64".to_owned())?;
-    String::from_utf8(bytes).map(Value::Text).map_err(|_| {
-        "`!!binary` holds bytes that are not UTF-8; put them in a file named by `source`".to_owned()
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Value::Text(text),
+        Err(error) => Value::Bytes(engine.encode(error.as_bytes())),
     })
 }
 

@@ -5,56 +5,30 @@
 
 use anyhow::{Context, Result};
 
+use nodeimage_disk::grub;
+
 use super::host_tool::HostTools;
-use super::recipe::Making;
+use super::recipe::{Making, Part};
 use super::tree::Node;
 use crate::process;
 
 /// GRUB's own folder in grub-pc-bin.
 const GRUB: &str = "usr/lib/grub/i386-pc";
 
-/// The configuration is 16 KiB at 4.5 MiB of the disk that GRUB was read from.
-const DISK: &str = "normal ($root)9216+32";
-
-/// The same place on an ISO image (in 512-byte blocks there, too). `(cd)` is
+/// The place of [`grub::EARLY_CONFIG`] on an ISO image (in 512-byte blocks there, too). `(cd)` is
 /// the CD that the BIOS booted; the second line is for the same image written
 /// to a disk.
 const CD: &str = "configfile (cd)9216+32\nconfigfile ($root)9216+32\n";
 
-const DISK_MODULES: &[&str] = &[
-    "biosdisk",
-    "part_gpt",
-    "linux",
-    "normal",
-    "configfile",
-    "echo",
-    "test",
-    "sleep",
-    "reboot",
-    "halt",
-    "minicmd",
-];
-
-const CD_MODULES: &[&str] = &[
-    "biosdisk",
-    "iso9660",
-    "part_gpt",
-    "linux",
-    "normal",
-    "configfile",
-    "echo",
-    "test",
-    "sleep",
-    "reboot",
-    "halt",
-    "minicmd",
-];
+/// What the core for CDs needs besides [`grub::MODULES`].
+const CD_MODULES: [&str; 1] = ["iso9660"];
 
 pub(super) fn make(making: &mut Making<'_>) -> Result<()> {
     let tools = HostTools::unpack(making.recipe.tools, making.packages)?;
-    let disk = core(&tools, "i386-pc", DISK, DISK_MODULES)?;
+    let disk = core(&tools, "i386-pc", grub::EARLY_CONFIG, &grub::MODULES)?;
     making.tree.add("grub/core.img", Node::file(0o644, disk))?;
-    let cd = core(&tools, "i386-pc-eltorito", CD, CD_MODULES)?;
+    let modules = [&CD_MODULES[..], &grub::MODULES].concat();
+    let cd = core(&tools, "i386-pc-eltorito", CD, &modules)?;
     making
         .tree
         .add("grub/eltorito.img", Node::file(0o644, cd))?;
@@ -64,7 +38,7 @@ pub(super) fn make(making: &mut Making<'_>) -> Result<()> {
         .recipe
         .packages
         .iter()
-        .position(|one| one.name == "grub-common");
+        .position(|one| matches!(one, Part::Fixed(it) if it.name == "grub-common"));
     making.used.extend(common);
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::architecture::Architecture;
 use super::lock::Wanted;
 use super::packages::Packages;
 use crate::process;
@@ -42,10 +43,11 @@ impl HostTools {
 
     /// The program at `path`, called `name`.
     pub(super) fn command(&self, path: &str, name: &str) -> Command {
-        let mut libraries = self.path("lib/x86_64-linux-gnu").into_os_string();
+        let folder = Architecture::Amd64.multiarch();
+        let mut libraries = self.path(&format!("lib/{folder}")).into_os_string();
         libraries.push(":");
-        libraries.push(self.path("usr/lib/x86_64-linux-gnu"));
-        let mut command = Command::new(self.path("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"));
+        libraries.push(self.path(&format!("usr/lib/{folder}")));
+        let mut command = Command::new(self.path(&format!("lib/{folder}/ld-linux-x86-64.so.2")));
         command
             .args(["--inhibit-cache", "--argv0", name, "--library-path"])
             .arg(libraries)

@@ -4,7 +4,6 @@
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::host_tool::HostTools;
-use super::lock::Wanted;
 use super::recipe::Making;
 use super::tree::{Content, Node, Tree};
 use crate::process;
@@ -47,7 +46,8 @@ fn release(making: &Making<'_>) -> Result<String> {
 
 /// Every `modules.*` file of the release after depmod, sorted by name.
 fn indices(making: &Making<'_>, release: &str) -> Result<Vec<(String, Vec<u8>)>> {
-    let wanted: Vec<Wanted> = making.recipe.wanted().collect();
+    let mut wanted = making.recipe.packages_for(making.architecture);
+    wanted.extend(making.recipe.tools);
     let tools = HostTools::unpack(&wanted, making.packages)?;
     let empty = tools.path("no-configuration");
     std::fs::create_dir(&empty).context("cannot make a temporary folder")?;

@@ -2,6 +2,7 @@
 //! place: blobs first, then `index.json`, then what nothing names any more
 //! goes. Who reads it meanwhile sees the old one or the new one.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use flate2::Compression;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::architecture::Architecture;
 use super::tree::Tree;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -48,10 +50,14 @@ struct Platform {
     os: &'static str,
 }
 
-const AMD64: Platform = Platform {
-    architecture: "amd64",
-    os: "linux",
-};
+impl Platform {
+    const fn linux(architecture: Architecture) -> Self {
+        Self {
+            architecture: architecture.name(),
+            os: "linux",
+        }
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,7 +97,8 @@ pub struct Image {
     pub reference: String,
     /// The digest of its index, `sha256:…`.
     pub digest: String,
-    /// The size of its one layer as stored, in bytes.
+    /// The size of its layers as stored, of which there is one for each
+    /// architecture, in bytes.
     pub size: u64,
 }
 
@@ -115,22 +122,64 @@ impl Layout {
         })
     }
 
-    /// Adds an image of one layer under all of `references`.
+    /// Adds an image for amd64, of one layer, under all of `references`.
     pub(crate) fn add(
         &mut self,
         references: &[String],
         tree: &Tree,
         config: &Config,
     ) -> Result<()> {
+        self.add_for(references, &[(Architecture::Amd64, tree)], config)
+    }
+
+    /// Adds an image under all of `references`: for each architecture, one
+    /// layer.
+    pub(crate) fn add_for(
+        &mut self,
+        references: &[String],
+        trees: &[(Architecture, impl Borrow<Tree>)],
+        config: &Config,
+    ) -> Result<()> {
+        let mut manifests = Vec::new();
+        let mut sizes = BTreeMap::new();
+        for (architecture, tree) in trees {
+            let platform = Platform::linux(*architecture);
+            let (manifest, layer) = self.manifest(platform, tree.borrow(), config)?;
+            sizes.insert(layer.digest, layer.size);
+            manifests.push(manifest);
+        }
+        let index = self.json(
+            INDEX,
+            &Index {
+                schema_version: 2,
+                media_type: INDEX,
+                manifests,
+            },
+        )?;
+        let size = sizes.values().sum();
+        for reference in references {
+            let mut named = index.clone();
+            named.annotations.insert(REFERENCE, reference.clone());
+            self.images.insert(reference.clone(), (named, size));
+        }
+        Ok(())
+    }
+
+    /// Writes the image for one platform; its manifest and its layer.
+    fn manifest(
+        &mut self,
+        platform: Platform,
+        tree: &Tree,
+        config: &Config,
+    ) -> Result<(Descriptor, Descriptor)> {
         let tar = tree.to_tar()?;
         let diff_id = digest(&tar);
         let layer = self.blob(LAYER, &gzip(&tar)?)?;
         drop(tar);
-        let size = layer.size;
         let config = self.json(
             CONFIG,
             &ImageConfig {
-                platform: AMD64,
+                platform,
                 config,
                 rootfs: RootFilesystem {
                     r#type: "layers",
@@ -144,24 +193,11 @@ impl Layout {
                 schema_version: 2,
                 media_type: MANIFEST,
                 config,
-                layers: vec![layer],
+                layers: vec![layer.clone()],
             },
         )?;
-        manifest.platform = Some(AMD64);
-        let index = self.json(
-            INDEX,
-            &Index {
-                schema_version: 2,
-                media_type: INDEX,
-                manifests: vec![manifest],
-            },
-        )?;
-        for reference in references {
-            let mut named = index.clone();
-            named.annotations.insert(REFERENCE, reference.clone());
-            self.images.insert(reference.clone(), (named, size));
-        }
-        Ok(())
+        manifest.platform = Some(platform);
+        Ok((manifest, layer))
     }
 
     /// Makes the new images the layout's only ones.

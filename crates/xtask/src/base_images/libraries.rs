@@ -7,16 +7,20 @@ use anyhow::{Context, Result, bail};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::{Endianness, elf};
 
+use super::architecture::Architecture;
 use super::tree::{Content, Node, Tree};
 use super::union::Union;
 
-/// Where Debian's loader looks for amd64, in its order.
-const FOLDERS: [&str; 4] = [
-    "lib/x86_64-linux-gnu",
-    "usr/lib/x86_64-linux-gnu",
-    "lib",
-    "usr/lib",
-];
+/// Where Debian's loader looks, in its order.
+fn folders(architecture: Architecture) -> [String; 4] {
+    let own = architecture.multiarch();
+    [
+        format!("lib/{own}"),
+        format!("usr/lib/{own}"),
+        "lib".to_owned(),
+        "usr/lib".to_owned(),
+    ]
+}
 
 /// The loader and the libraries one ELF file asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +30,13 @@ struct Needs {
 }
 
 /// Adds libraries until every ELF file in `tree` has what it needs.
-pub(super) fn complete(tree: &mut Tree, union: &Union, used: &mut BTreeSet<usize>) -> Result<()> {
+pub(super) fn complete(
+    tree: &mut Tree,
+    architecture: Architecture,
+    union: &Union,
+    used: &mut BTreeSet<usize>,
+) -> Result<()> {
+    let folders = folders(architecture);
     let mut pending: Vec<String> = tree.iter().map(|(path, _)| path.to_owned()).collect();
     while let Some(path) = pending.pop() {
         let Some(Node {
@@ -46,7 +56,7 @@ pub(super) fn complete(tree: &mut Tree, union: &Union, used: &mut BTreeSet<usize
                 .with_context(|| format!("{path} needs the loader {interpreter}"))?;
         }
         for library in needs.libraries {
-            let Some(place) = FOLDERS
+            let Some(place) = folders
                 .iter()
                 .map(|folder| format!("{folder}/{library}"))
                 .find(|place| union.get(place).is_some())
@@ -130,7 +140,10 @@ mod tests {
         let loader = ("lib64/ld-linux-x86-64.so.2", Node::file(0o755, "x"));
         let folder = ("lib64", Node::folder(0o755));
         let union = Union::made_of("libc6", &[folder, loader]);
-        let error = format!("{:#}", complete(&mut tree, &union, &mut used).unwrap_err());
+        let error = format!(
+            "{:#}",
+            complete(&mut tree, Architecture::Amd64, &union, &mut used).unwrap_err()
+        );
         assert!(
             error.contains("bin/it needs") && error.contains(".so"),
             "{error}"
@@ -143,7 +156,13 @@ mod tests {
         for length in [4, 16, 63, 64, 200] {
             let mut tree = Tree::default();
             tree.add("it", Node::file(0o755, &whole[..length])).unwrap();
-            assert!(complete(&mut tree, &Union::default(), &mut BTreeSet::new()).is_err());
+            assert!(
+                {
+                    let (union, mut used) = (Union::default(), BTreeSet::new());
+                    complete(&mut tree, Architecture::Amd64, &union, &mut used)
+                }
+                .is_err()
+            );
         }
     }
 }

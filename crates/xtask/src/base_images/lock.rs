@@ -1,14 +1,17 @@
 //! The lock file of the base images: which Debian packages, to the byte.
 //!
 //! One line per package, sorted: architecture, package, version, SHA-256,
-//! archive, path below the archive's root. A package that stands for the
-//! newest of a series (`linux-image-cloud-amd64`) is named by the series.
+//! archive, path below the archive's root. A package of a series
+//! (`linux-image-cloud-amd64`) is named by the series: its own name has a
+//! version in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+
+use super::architecture::Architecture;
 
 /// The two archives that Debian mirrors carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +39,7 @@ impl Archive {
 /// A package as recipes ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Wanted {
-    pub(super) architecture: &'static str,
+    pub(super) architecture: Architecture,
     pub(super) name: &'static str,
 }
 
@@ -71,8 +74,7 @@ impl Lock {
     }
 
     pub(super) fn get(&self, wanted: Wanted) -> Option<&Locked> {
-        self.0
-            .get(&(wanted.architecture.to_owned(), wanted.name.to_owned()))
+        self.0.get(&key(wanted))
     }
 
     pub(super) fn require(&self, wanted: Wanted) -> Result<&Locked> {
@@ -81,19 +83,13 @@ impl Lock {
     }
 
     pub(super) fn set(&mut self, wanted: Wanted, locked: Locked) -> Option<Locked> {
-        self.0.insert(
-            (wanted.architecture.to_owned(), wanted.name.to_owned()),
-            locked,
-        )
+        self.0.insert(key(wanted), locked)
     }
 
     /// Forgets the packages that no recipe asks for any more.
     pub(super) fn keep(&mut self, wanted: &[Wanted]) {
-        self.0.retain(|(architecture, name), _| {
-            wanted
-                .iter()
-                .any(|wanted| wanted.architecture == architecture && wanted.name == name)
-        });
+        let wanted: BTreeSet<_> = wanted.iter().copied().map(key).collect();
+        self.0.retain(|key, _| wanted.contains(key));
     }
 
     pub(super) fn parse(text: &str) -> Result<Self> {
@@ -131,6 +127,11 @@ impl Lock {
         }
         text
     }
+}
+
+fn key(wanted: Wanted) -> (String, String) {
+    let Wanted { architecture, name } = wanted;
+    (architecture.name().to_owned(), name.to_owned())
 }
 
 fn parse_line(line: &str) -> Result<((String, String), Locked)> {
@@ -179,7 +180,7 @@ mod tests {
     fn what_no_recipe_wants_is_dropped() {
         let mut lock = Lock::parse(&(line("a") + &line("b"))).unwrap();
         let wanted = Wanted {
-            architecture: "amd64",
+            architecture: Architecture::Amd64,
             name: "a",
         };
         lock.keep(&[wanted]);

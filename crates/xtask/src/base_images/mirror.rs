@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::architecture::Architecture;
 use super::lock::{Archive, Locked, Wanted};
 use crate::process;
 
@@ -95,7 +96,7 @@ impl Mirrors {
 pub(super) struct Apt<'a> {
     mirrors: &'a Mirrors,
     folder: PathBuf,
-    architecture: &'static str,
+    architecture: Architecture,
 }
 
 impl<'a> Apt<'a> {
@@ -103,9 +104,9 @@ impl<'a> Apt<'a> {
     pub(super) fn update(
         mirrors: &'a Mirrors,
         cache: &Path,
-        architecture: &'static str,
+        architecture: Architecture,
     ) -> Result<Self> {
-        let folder = cache.join(format!("apt-{SUITE}-{architecture}"));
+        let folder = cache.join(format!("apt-{SUITE}-{}", architecture.name()));
         for part in ["state/lists/partial", "cache/archives/partial", "empty"] {
             let part = folder.join(part);
             std::fs::create_dir_all(&part)
@@ -119,7 +120,10 @@ impl<'a> Apt<'a> {
             folder,
             architecture,
         };
-        eprintln!("xtask: fetching Debian's package lists for {architecture}");
+        eprintln!(
+            "xtask: fetching Debian's package lists for {}",
+            architecture.name()
+        );
         process::output(
             apt.command("apt-get")
                 .args(["-q", "--error-on=any", "update"]),
@@ -138,8 +142,8 @@ impl<'a> Apt<'a> {
             format!("Dir::Etc::sourceparts={folder}/empty"),
             format!("Dir::Etc::preferences={folder}/empty/none"),
             format!("Dir::Etc::preferencesparts={folder}/empty"),
-            format!("APT::Architecture={}", self.architecture),
-            format!("APT::Architectures={}", self.architecture),
+            format!("APT::Architecture={}", self.architecture.name()),
+            format!("APT::Architectures={}", self.architecture.name()),
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),
         ] {
@@ -176,29 +180,35 @@ impl<'a> Apt<'a> {
         if let Some(name) = by_real_name.keys().next() {
             bail!(
                 "Debian {SUITE} has no package {name} for {}",
-                self.architecture
+                self.architecture.name()
             );
         }
         Ok(found)
     }
 
-    /// A kernel's package has its version in its name: follow the series.
+    /// A package of a series has its version in its name: the series is
+    /// followed through the package that depends on the newest.
     fn real_name(&self, name: &str) -> Result<String> {
-        if !name.starts_with("linux-image-") {
+        let Some((dependant, prefix)) = series(name) else {
             return Ok(name.to_owned());
-        }
+        };
+        let dependant = if dependant == name {
+            name.to_owned()
+        } else {
+            self.real_name(dependant)?
+        };
         let text = process::output(self.command("apt-cache").args([
             "depends",
             "--no-recommends",
             "--no-suggests",
-            name,
+            &dependant,
         ]))?;
         String::from_utf8_lossy(&text)
             .lines()
             .filter_map(|line| line.trim().strip_prefix("Depends: "))
-            .find(|depends| depends.starts_with("linux-image-"))
+            .find(|depends| depends.starts_with(prefix))
             .map(str::to_owned)
-            .ok_or_else(|| anyhow!("{name} depends on no kernel"))
+            .ok_or_else(|| anyhow!("{dependant} depends on no {prefix}…"))
     }
 
     /// `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:HASH`
@@ -233,6 +243,17 @@ impl<'a> Apt<'a> {
     }
 }
 
+/// For the name of a series: who depends on its newest package, and how that
+/// package's name begins.
+fn series(name: &str) -> Option<(&str, &'static str)> {
+    match name {
+        "libstd-rust-web" => Some(("libstd-rust-web-dev", "libstd-rust-web-")),
+        "libllvm-rust-web" => Some(("libstd-rust-web", "libllvm")),
+        _ if name.starts_with("linux-image-") => Some((name, "linux-image-")),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,12 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn a_series_is_followed_from_a_name_without_version() {
+        assert_eq!(series("libc6"), None);
+        let kernel = "linux-image-cloud-arm64";
+        assert_eq!(series(kernel), Some((kernel, "linux-image-")));
+        let (dependant, _) = series("libllvm-rust-web").unwrap();
+        assert_eq!(series(dependant).unwrap().0, "libstd-rust-web-dev");
+    }
+
+    #[test]
     fn apts_answers_are_read() {
         let mirrors = Mirrors::parse(SOURCES).unwrap();
         let apt = Apt {
             mirrors: &mirrors,
             folder: PathBuf::new(),
-            architecture: "amd64",
+            architecture: Architecture::Amd64,
         };
         let (name, locked) = apt
             .parse_uri(

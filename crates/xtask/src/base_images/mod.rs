@@ -3,8 +3,10 @@
 //! without root, Docker or a registry. The same packages give the same
 //! digests.
 
+mod architecture;
 mod boot;
 mod certificates;
+mod cross;
 mod host_tool;
 mod init;
 mod kernel;
@@ -16,28 +18,36 @@ mod mirror;
 mod packages;
 mod recipe;
 mod recipes;
+mod selection;
 pub(crate) mod tree;
 mod union;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
+use architecture::Architecture;
+use cross::Cross;
+use init::Inits;
 use layout::Layout;
 use lock::{Lock, Wanted};
 use packages::Packages;
-use recipes::RECIPES;
+use tree::Tree;
 
 pub use layout::Image;
+pub use selection::{Group, Selection};
 
 /// How to make the images.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Which ones. More may be there afterwards, made before of the same.
+    pub selection: Selection,
     /// Take the newest packages, whatever the lock file says.
     pub refresh: bool,
     /// Where the layout goes; [`Workspace::base_images`] when absent.
@@ -71,25 +81,23 @@ pub fn ensure(workspace: &Workspace, options: &Options) -> Result<BaseImages> {
     let guard = File::create(out.with_extension("lock")).context("cannot make the lock")?;
     guard.lock().context("cannot lock the base images")?;
 
-    let packages = locked_packages(workspace, options.refresh)?;
-    let init = match &options.init {
-        Some(init) => init.clone(),
-        None => {
-            setup::ensure(&[Need::Linker])?;
-            init::build(workspace)?
-        }
+    let selection = options.selection;
+    let (packages, lock) = locked_packages(workspace, options)?;
+    let inits = match &options.init {
+        Some(init) => Inits::all(init),
+        None => build_inits(workspace, selection, &packages, &lock)?,
     };
     let stamp_file = out.with_extension("stamp");
-    let stamp = stamp(workspace, &init)?;
+    let stamp = stamp(workspace)?;
     let made = std::fs::read_to_string(&stamp_file).unwrap_or_default();
-    let images = match read_stamp(&made, &stamp) {
+    let images = match read_stamp(&made, &stamp, selection, &inits)? {
         Some(images) if out.join("index.json").exists() => images,
         _ => {
             // A killed run must not leave the old stamp beside new blobs.
             std::fs::write(&stamp_file, "").context("cannot write the stamp")?;
-            let images = make(&init, &packages, &out)?;
-            std::fs::write(&stamp_file, write_stamp(&images, &stamp))
-                .context("cannot write the stamp")?;
+            let images = make(selection, &inits, &packages, &out)?;
+            let made = write_stamp(&images, &stamp, selection, &inits)?;
+            std::fs::write(&stamp_file, made).context("cannot write the stamp")?;
             images
         }
     };
@@ -107,13 +115,15 @@ fn lock_file(workspace: &Workspace) -> PathBuf {
 }
 
 /// Brings the packages here and the lock file up to date, loudly.
-fn locked_packages(workspace: &Workspace, refresh: bool) -> Result<Packages> {
-    let wanted: BTreeSet<Wanted> = RECIPES.iter().flat_map(recipe::Recipe::wanted).collect();
-    let wanted: Vec<Wanted> = wanted.into_iter().collect();
+fn locked_packages(workspace: &Workspace, options: &Options) -> Result<(Packages, Lock)> {
+    let all = wanted(Selection::ALL, true);
+    let now = wanted(options.selection, options.init.is_none());
     let path = lock_file(workspace);
     let old = Lock::read(&path)?;
     let mut lock = old.clone();
-    let packages = packages::fetch(&wanted, &mut lock, &workspace.cache, refresh)?;
+    lock.keep(&all);
+    let stale = if options.refresh { all } else { Vec::new() };
+    let packages = packages::fetch(&now, stale, &mut lock, &workspace.cache)?;
     if lock != old {
         std::fs::write(&path, lock.to_text())
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -123,41 +133,89 @@ fn locked_packages(workspace: &Workspace, refresh: bool) -> Result<Packages> {
             path.display()
         );
     }
-    Ok(packages)
+    Ok((packages, lock))
 }
 
-fn make(init: &Path, packages: &Packages, out: &Path) -> Result<Vec<Image>> {
+/// The package files that making a selection reads, sorted; with those of the
+/// compiler if our init is to be built for arm64.
+fn wanted(selection: Selection, builds_init: bool) -> Vec<Wanted> {
+    let mut wanted = BTreeSet::new();
+    for recipe in selection.recipes() {
+        for architecture in selection.architectures(recipe) {
+            wanted.extend(recipe.wanted(*architecture));
+        }
+    }
+    if selection.arm64 && builds_init {
+        wanted.extend(cross::wanted());
+    }
+    wanted.into_iter().collect()
+}
+
+fn build_inits(
+    workspace: &Workspace,
+    selection: Selection,
+    packages: &Packages,
+    lock: &Lock,
+) -> Result<Inits> {
+    setup::ensure(&[Need::Linker])?;
+    let mut inits = Inits::default();
+    inits.build(workspace, Architecture::Amd64, None)?;
+    if selection.arm64 {
+        let folder = workspace.target.join("rust-for-arm64");
+        let cross = Cross::unpack(&folder, packages, lock)?;
+        inits.build(workspace, Architecture::Arm64, Some(&cross))?;
+    }
+    Ok(inits)
+}
+
+fn make(
+    selection: Selection,
+    inits: &Inits,
+    packages: &Packages,
+    out: &Path,
+) -> Result<Vec<Image>> {
     let mut layout = Layout::create(out)?;
-    for recipe in RECIPES {
-        eprintln!("xtask: making the image {}:{}", recipe.name, recipe.tag);
-        let tree = recipe
-            .tree(init, packages)
-            .with_context(|| format!("cannot make the image {}", recipe.name))?;
-        layout.add(&recipe.references(), &tree, &recipe.config())?;
+    for recipe in selection.recipes() {
+        let (name, tag) = (recipe.name, recipe.tag);
+        let mut trees: Vec<(Architecture, Rc<Tree>)> = Vec::new();
+        for architecture in selection.architectures(recipe) {
+            let tree = match trees.first() {
+                Some((_, tree)) if recipe.neutral => Rc::clone(tree),
+                _ => {
+                    let machine = architecture.name();
+                    eprintln!("xtask: making the image {name}:{tag} for {machine}");
+                    let tree = recipe
+                        .tree(*architecture, inits, packages)
+                        .with_context(|| format!("cannot make the image {name}"))?;
+                    Rc::new(tree)
+                }
+            };
+            trees.push((*architecture, tree));
+        }
+        layout.add_for(&recipe.references(), &trees, &recipe.config())?;
     }
     layout.finish()
 }
 
-/// What the images depend on: the recipes' sources and the crates they are
-/// compiled with, the packages, our init. Not this very program: tests and the
-/// other commands would all make the images anew.
-fn stamp(workspace: &Workspace, init: &Path) -> Result<String> {
+/// What all images depend on: the recipes' sources and the crates they are
+/// compiled with, the packages. Not this very program: tests and the other
+/// commands would all make the images anew.
+fn stamp(workspace: &Workspace) -> Result<String> {
     let crate_folder = workspace.root.join("crates/xtask");
-    let mut files = vec![
-        workspace.root.join("Cargo.lock"),
-        lock_file(workspace),
-        init.to_owned(),
-    ];
+    let mut files = vec![workspace.root.join("Cargo.lock"), lock_file(workspace)];
     for folder in ["images", "src/base_images"] {
         list(&crate_folder.join(folder), &mut files)?;
     }
     let mut hash = Sha256::new();
     for path in files {
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        hash.update(Sha256::digest(&bytes));
+        hash.update(digest(&path)?);
     }
     Ok(hex::encode(hash.finalize()))
+}
+
+fn digest(path: &Path) -> Result<[u8; 32]> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Sha256::digest(&bytes).into())
 }
 
 /// Adds every file below a folder, in the order of names.
@@ -179,30 +237,58 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The stamp on a line, then the images.
-fn write_stamp(images: &[Image], stamp: &str) -> String {
-    let mut text = format!("{stamp}\n");
+/// The stamp on a line, which images and with which init on another, then the
+/// images.
+fn write_stamp(
+    images: &[Image],
+    stamp: &str,
+    selection: Selection,
+    inits: &Inits,
+) -> Result<String> {
+    let mut text = format!("{stamp}\n{selection}");
+    for (architecture, path) in inits.iter() {
+        text += &format!(" {}={}", architecture.name(), hex::encode(digest(path)?));
+    }
+    text += "\n";
     for image in images {
         text += &format!("{} {} {}\n", image.digest, image.size, image.reference);
     }
-    text
+    Ok(text)
 }
 
-fn read_stamp(text: &str, stamp: &str) -> Option<Vec<Image>> {
+/// The images, if they are of this stamp, have what is selected, and have
+/// these inits in them.
+fn read_stamp(
+    text: &str,
+    stamp: &str,
+    selection: Selection,
+    inits: &Inits,
+) -> Result<Option<Vec<Image>>> {
     let mut lines = text.lines();
     if lines.next() != Some(stamp) {
-        return None;
+        return Ok(None);
     }
-    lines
-        .map(|line| {
-            let mut words = line.splitn(3, ' ');
-            Some(Image {
-                digest: words.next()?.to_owned(),
-                size: words.next()?.parse().ok()?,
-                reference: words.next()?.to_owned(),
-            })
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let made = words.next().and_then(|word| word.parse().ok());
+    if !made.is_some_and(|made: Selection| made.covers(selection)) {
+        return Ok(None);
+    }
+    let digests: Vec<&str> = words.collect();
+    for (architecture, path) in inits.iter() {
+        let word = format!("{}={}", architecture.name(), hex::encode(digest(path)?));
+        if selection.has(architecture) && !digests.contains(&word.as_str()) {
+            return Ok(None);
+        }
+    }
+    let image = |line: &str| {
+        let mut words = line.splitn(3, ' ');
+        Some(Image {
+            digest: words.next()?.to_owned(),
+            size: words.next()?.parse().ok()?,
+            reference: words.next()?.to_owned(),
         })
-        .collect()
+    };
+    Ok(lines.map(image).collect())
 }
 
 /// Tells the examples where the images are.
@@ -225,15 +311,39 @@ mod tests {
 
     #[test]
     fn a_stamp_is_good_for_its_own_inputs_only() {
+        let init = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(init.path(), "one").unwrap();
+        let inits = Inits::all(init.path());
         let images = vec![Image {
             reference: "ghcr.io/nodeimage/a:1".to_owned(),
             digest: "sha256:00".to_owned(),
             size: 7,
         }];
-        let text = write_stamp(&images, "abc");
-        assert_eq!(read_stamp(&text, "abc"), Some(images));
-        assert_eq!(read_stamp(&text, "abd"), None);
-        assert_eq!(read_stamp("", "abc"), None);
-        assert_eq!(read_stamp("abc\nbroken\n", "abc"), None);
+        let few = Selection::default();
+        let text = write_stamp(&images, "abc", few, &inits).unwrap();
+        let read = |text: &str, stamp, selection| read_stamp(text, stamp, selection, &inits);
+        assert_eq!(read(&text, "abc", few).unwrap(), Some(images.clone()));
+        assert_eq!(read(&text, "abd", few).unwrap(), None);
+        assert_eq!(read(&text, "abc", Selection::ALL).unwrap(), None);
+        assert_eq!(read("", "abc", few).unwrap(), None);
+        assert_eq!(read("abc\nbroken\n", "abc", few).unwrap(), None);
+        // More than is asked for does as well.
+        let more = write_stamp(&images, "abc", Selection::ALL, &inits).unwrap();
+        assert_eq!(read(&more, "abc", few).unwrap(), Some(images));
+        std::fs::write(init.path(), "two").unwrap();
+        assert_eq!(read(&more, "abc", few).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_for_arm64_alone_is_not_downloaded_for_amd64() {
+        let few = wanted(Selection::default(), true);
+        let all = wanted(Selection::ALL, true);
+        assert!(few.iter().all(|one| all.contains(one)) && few.len() < all.len());
+        let arm64 = few
+            .iter()
+            .filter(|one| one.architecture == Architecture::Arm64);
+        assert!(wanted(Selection::ALL, false).len() < all.len());
+        // The EFI stub in the boot image, which is the same for both.
+        assert_eq!(arm64.count(), 1);
     }
 }

@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::architecture::Architecture;
+use super::cross;
 use super::lock::{Lock, Locked, Wanted};
 use super::mirror::{Apt, Mirrors};
 use crate::process;
@@ -26,26 +28,23 @@ impl Packages {
 }
 
 /// Brings every wanted package here as `lock` says. Versions that are new to
-/// the lock, or have vanished from the mirror, are written to it.
+/// the lock, or have vanished from the mirror, are written to it, as are the
+/// newest ones of `stale`.
 pub(super) fn fetch(
     wanted: &[Wanted],
+    mut stale: Vec<Wanted>,
     lock: &mut Lock,
     cache: &Path,
-    refresh: bool,
 ) -> Result<Packages> {
     let store = Store::open(cache)?;
-    lock.keep(wanted);
-    let mut stale: Vec<Wanted> = wanted
-        .iter()
-        .copied()
-        .filter(|one| refresh || lock.get(*one).is_none())
-        .collect();
+    stale.extend(wanted.iter().filter(|one| lock.get(**one).is_none()));
     // Not asked for when all is in the cache.
     let mut mirrors = None;
     let mut words = String::new();
     // The second round is for what has vanished and was locked anew.
     for _round in 0..2 {
         if !stale.is_empty() {
+            cross::together(&mut stale, wanted);
             relock(&stale, lock, known(&mut mirrors)?, cache)?;
         }
         let absent = store.absent(wanted, lock)?;
@@ -74,7 +73,7 @@ fn known(mirrors: &mut Option<Mirrors>) -> Result<&Mirrors> {
 
 /// Takes the newest version of each, and says what changed.
 fn relock(stale: &[Wanted], lock: &mut Lock, mirrors: &Mirrors, cache: &Path) -> Result<()> {
-    for architecture in ["amd64", "arm64"] {
+    for architecture in Architecture::ALL {
         let of_this: Vec<Wanted> = stale
             .iter()
             .copied()
@@ -86,6 +85,7 @@ fn relock(stale: &[Wanted], lock: &mut Lock, mirrors: &Mirrors, cache: &Path) ->
         let apt = Apt::update(mirrors, cache, architecture)?;
         for (one, newest) in apt.newest(&of_this)? {
             let (name, version) = (one.name, newest.version.clone());
+            let architecture = architecture.name();
             match lock.set(one, newest.clone()) {
                 Some(old) if old == newest => {}
                 Some(old) if old.version == version => bail!(
@@ -123,7 +123,7 @@ impl Store {
             "{}_{}_{}.deb",
             wanted.name,
             locked.version.replace(':', "%3a"),
-            wanted.architecture
+            wanted.architecture.name()
         ))
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::open(cache.path()).unwrap();
         let wanted = Wanted {
-            architecture: "amd64",
+            architecture: Architecture::Amd64,
             name: "a",
         };
         let locked = Locked {

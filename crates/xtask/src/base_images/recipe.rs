@@ -1,13 +1,15 @@
 //! What a recipe is, and how it becomes an image's tree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::architecture::Architecture;
+use super::init::Inits;
 use super::layout::Config;
 use super::lock::Wanted;
 use super::packages::Packages;
+use super::selection::Group;
 use super::tree::{Node, Tree};
 use super::union::Union;
 use super::{libraries, licences};
@@ -17,21 +19,52 @@ const LINUXKIT_LABEL: &str = "org.mobyproject.config";
 
 /// Where licence texts come from; declared for every image.
 const LICENCES: Wanted = Wanted {
-    architecture: "amd64",
+    architecture: Architecture::Amd64,
     name: "base-files",
 };
+
+/// A package that an image takes files from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The package of the image's own architecture.
+    Own(&'static str),
+    /// This very package, whatever the image is for.
+    Fixed(Wanted),
+    /// The package of the name that belongs to the architecture: Debian has
+    /// it in some names.
+    Either {
+        amd64: &'static str,
+        arm64: &'static str,
+    },
+}
+
+impl Part {
+    const fn wanted(self, architecture: Architecture) -> Wanted {
+        let name = match (self, architecture) {
+            (Self::Fixed(wanted), _) => return wanted,
+            (Self::Own(name), _)
+            | (Self::Either { amd64: name, .. }, Architecture::Amd64)
+            | (Self::Either { arm64: name, .. }, Architecture::Arm64) => name,
+        };
+        Wanted { architecture, name }
+    }
+}
 
 /// One image, as a table entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipe {
+    /// Who needs it.
+    pub(super) group: Group,
+    /// Holds the same for every machine, and so is always there for all.
+    pub(super) neutral: bool,
     pub(super) name: &'static str,
     pub(super) tag: &'static str,
     /// The package whose upstream version the tag shortens.
-    pub(super) versioned_by: Option<&'static str>,
+    pub(super) versioned_by: Option<Part>,
     /// Further references.
     pub(super) aliases: &'static [&'static str],
     /// What files come from.
-    pub(super) packages: &'static [Wanted],
+    pub(super) packages: &'static [Part],
     /// Packages whose programs only make files (see [`super::host_tool`]).
     pub(super) tools: &'static [Wanted],
     /// Files of the packages: path there, path in the image.
@@ -55,8 +88,8 @@ pub(super) type Make = fn(&mut Making<'_>) -> Result<()>;
 /// What a [`Make`] function works with.
 #[derive(Debug)]
 pub(super) struct Making<'a> {
-    /// Our init, a static program.
-    pub(super) init: &'a Path,
+    pub(super) architecture: Architecture,
+    pub(super) inits: &'a Inits,
     pub(super) packages: &'a Packages,
     pub(super) recipe: &'a Recipe,
     pub(super) union: &'a Union,
@@ -82,6 +115,8 @@ impl Making<'_> {
 
 /// A recipe with nothing in it, to be filled in by `..EMPTY`.
 pub(super) const EMPTY: Recipe = Recipe {
+    group: Group::Examples,
+    neutral: false,
     name: "",
     tag: "",
     versioned_by: None,
@@ -100,14 +135,20 @@ pub(super) const EMPTY: Recipe = Recipe {
 };
 
 impl Recipe {
-    /// Every package file that making the image reads.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = Wanted> {
-        let licences = (!self.packages.is_empty()).then_some(LICENCES);
-        self.packages
-            .iter()
-            .chain(self.tools)
-            .copied()
-            .chain(licences)
+    /// The packages that the image for a machine takes files from.
+    pub(super) fn packages_for(&self, architecture: Architecture) -> Vec<Wanted> {
+        let own = self.packages.iter().map(|one| one.wanted(architecture));
+        own.collect()
+    }
+
+    /// Every package file that making the image for a machine reads.
+    pub(super) fn wanted(&self, architecture: Architecture) -> Vec<Wanted> {
+        let mut wanted = self.packages_for(architecture);
+        if !wanted.is_empty() {
+            wanted.push(LICENCES);
+        }
+        wanted.extend(self.tools);
+        wanted
     }
 
     /// The references the image is known by.
@@ -137,16 +178,22 @@ impl Recipe {
         }
     }
 
-    /// All files of the image.
-    pub(super) fn tree(&self, init: &Path, packages: &Packages) -> Result<Tree> {
-        let mut sources = self.packages.to_vec();
+    /// All files of the image for a machine.
+    pub(super) fn tree(
+        &self,
+        architecture: Architecture,
+        inits: &Inits,
+        packages: &Packages,
+    ) -> Result<Tree> {
+        let mut sources = self.packages_for(architecture);
         if !sources.is_empty() {
             sources.push(LICENCES);
         }
         let union = Union::read(&sources, packages)?;
-        self.check_version(&union)?;
+        self.check_version(architecture, &union)?;
         let mut making = Making {
-            init,
+            architecture,
+            inits,
             packages,
             recipe: self,
             union: &union,
@@ -171,7 +218,7 @@ impl Recipe {
         let Making {
             mut tree, mut used, ..
         } = making;
-        libraries::complete(&mut tree, &union, &mut used)?;
+        libraries::complete(&mut tree, architecture, &union, &mut used)?;
         for (index, package) in union.packages.iter().enumerate() {
             if index < self.packages.len() && !used.contains(&index) {
                 bail!("no file of the package {} is used: drop it", package.name);
@@ -182,14 +229,15 @@ impl Recipe {
     }
 
     /// A tag that no longer fits its content would be a lie.
-    fn check_version(&self, union: &Union) -> Result<()> {
-        let Some(name) = self.versioned_by else {
+    fn check_version(&self, architecture: Architecture, union: &Union) -> Result<()> {
+        let Some(from) = self.versioned_by else {
             return Ok(());
         };
+        let name = from.wanted(architecture).name;
         let version = self
             .packages
             .iter()
-            .position(|wanted| wanted.name == name)
+            .position(|one| *one == from)
             .and_then(|index| union.packages.get(index))
             .map(|package| package.version.as_str());
         match version {

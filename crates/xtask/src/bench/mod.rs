@@ -6,6 +6,9 @@ mod case;
 mod cases;
 mod child;
 mod content;
+mod grown;
+mod growth;
+mod growth_table;
 mod images;
 mod page;
 mod peer;
@@ -16,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::base_images::{self, Options};
 use crate::cargo;
@@ -27,8 +31,20 @@ use crate::terraform;
 use crate::workspace::Workspace;
 use case::{Bench, Case, Measured};
 use child::Cost;
+use grown::Growth;
+use growth::Builds;
+use page::Tables;
 use peer::Layers;
 use plan::Plans;
+
+/// A table of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Builds of whole nodes, their changes, and plans
+    Builds,
+    /// How the cost grows with a layer's size and its number of files
+    Growth,
+}
 
 /// A case with what it is compared with.
 #[derive(Debug)]
@@ -57,6 +73,7 @@ pub fn prepare(workspace: &Workspace) -> Result<()> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let made = images::ensure(&folder, &base.layout)?;
+    let grown = grown::ensure(&folder)?;
     let sources = |name: &str, layout: &Path| {
         let oci = format!("oci:{}", layout.display());
         (name.to_owned(), toml::Value::from(oci))
@@ -65,24 +82,41 @@ pub fn prepare(workspace: &Workspace) -> Result<()> {
         sources("builtin", &base.layout),
         sources("ghcr.io/nodeimage", &base.layout),
         sources("bench.example", &made),
+        sources("grown.example", &grown),
     ]);
     let config = toml::Table::from_iter([("sources".to_owned(), sources.into())]);
     std::fs::write(folder.join("nodeimage.toml"), config.to_string())
         .context("cannot write nodeimage.toml")
 }
 
-/// Measures and prints; writes `docs/performance.md` when `write` is set.
+/// Measures everything or one part and prints; writes `docs/performance.md` when `write` is set.
 ///
 /// # Errors
 /// When something cannot be built. A missed aim is a line of the result, not
 /// an error.
-pub fn run(workspace: &Workspace, write: bool) -> Result<()> {
+pub fn run(workspace: &Workspace, only: Option<Part>, write: bool) -> Result<()> {
     let steps = Steps::new("bench");
     let program = steps.run("the program nodeimage", || cargo::nodeimage(workspace))?;
     steps.run("images", || {
         // This program, even if cargo has put another one in its place since.
         process::run(Command::new("/proc/self/exe").args(["bench", "--prepare"]))
     })?;
+    let mut tables = Tables::default();
+    if only != Some(Part::Growth) {
+        tables.result = Some(builds(workspace, &steps, &program)?);
+    }
+    if only != Some(Part::Builds) {
+        tables.growth = Some(growth(workspace, &steps, &program)?);
+    }
+    if write {
+        tables.write(&workspace.root.join("docs/performance.md"))?;
+    }
+    steps.say(&format!("all in {:.0} s", steps.seconds()));
+    Ok(())
+}
+
+/// The table, and the fingerprint of the made-up layout.
+fn builds(workspace: &Workspace, steps: &Steps, program: &Path) -> Result<(String, String)> {
     let floor = child::measure(&mut Command::new("true"))?.peak;
     let folder = folder(workspace);
     let (base, made) = (workspace.base_images(), folder.join("layout"));
@@ -92,7 +126,7 @@ pub fn run(workspace: &Workspace, write: bool) -> Result<()> {
         ("made-up", cases::made_up()),
     ] {
         let bench = Bench {
-            program: &program,
+            program,
             config: &folder.join("nodeimage.toml"),
             folder: folder.join(name),
         };
@@ -114,17 +148,32 @@ pub fn run(workspace: &Workspace, write: bool) -> Result<()> {
     };
     let table = table::render(&rows, plans.as_ref(), floor);
     print!("{table}");
-    let text = page::render(&table, &images::fingerprint(&made)?);
-    if write {
-        let path = workspace.root.join("docs/performance.md");
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((table, images::fingerprint(&made)?))
+}
+
+fn growth(workspace: &Workspace, steps: &Steps, program: &Path) -> Result<String> {
+    let folder = folder(workspace);
+    let builds = Builds {
+        program,
+        config: &folder.join("nodeimage.toml"),
+        base: &workspace.base_images(),
+        layout: &folder.join("grown"),
+        folder: folder.join("growth"),
+    };
+    let mut rows = Vec::new();
+    for growth in Growth::ALL {
+        for step in growth.steps() {
+            let name = growth.shown(step);
+            rows.push(steps.run(&name, || builds.measure(growth, step))?);
+        }
     }
-    steps.say(&format!("all in {:.0} s", steps.seconds()));
-    Ok(())
+    let table = growth_table::render(&rows);
+    print!("{table}");
+    Ok(table)
 }
 
 fn plans(workspace: &Workspace, terraform: PathBuf) -> Result<Plans> {
-    let dist = dist::make(workspace)?;
+    let dist = dist::make(workspace, dist::Machines::Amd64)?;
     let folder = folder(workspace).join("plan");
     plan::measure(
         workspace,

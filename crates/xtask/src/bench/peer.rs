@@ -31,6 +31,19 @@ impl Layers {
             let layout = cases::layout_of(&reference, base, made);
             files.extend(images::layers(layout, &reference)?);
         }
+        Self::read(files)
+    }
+
+    /// Of images, each with its layout.
+    pub(super) fn of_images(named: &[(&Path, &str)]) -> Result<Self> {
+        let mut files = Vec::new();
+        for (layout, reference) in named {
+            files.extend(images::layers(layout, reference)?);
+        }
+        Self::read(files)
+    }
+
+    fn read(files: Vec<PathBuf>) -> Result<Self> {
         let mut bytes = 0;
         for path in &files {
             let file = std::fs::File::open(path)

@@ -12,10 +12,10 @@ const HEADER: &str = "| what | CPU s | wall s | peak MiB | blocks | compared | a
 
 /// Processor seconds of a cold build per 128 MB of layers, unpacked.
 const COLD: f64 = 1.2;
-const WARM: f64 = 0.05;
+pub(super) const WARM: f64 = 0.05;
 const LINE: f64 = 0.5;
 const BLOCKS: u64 = 10;
-const PEAK: u64 = 256 << 20;
+pub(super) const PEAK: u64 = 256 << 20;
 const PLAN: Duration = Duration::from_millis(60);
 
 /// All figures. Peak memory is of the row's own runs; `floor` is what the
@@ -107,16 +107,16 @@ fn line(what: &str, cost: &Cost, blocks: &str, compared: &str, aim: &str, met: b
     )
 }
 
-fn cpu(cost: &Cost) -> f64 {
+pub(super) fn cpu(cost: &Cost) -> f64 {
     cost.cpu.as_secs_f64()
 }
 
-fn mib(bytes: u64) -> u64 {
+pub(super) fn mib(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)
 }
 
 /// Processor time as a multiple of another program's.
-fn ratio(ours: &Cost, other: &Cost, name: &str) -> String {
+pub(super) fn ratio(ours: &Cost, other: &Cost, name: &str) -> String {
     // A program too fast to be measured is no measure.
     let other = cpu(other).max(0.001);
     format!("{:.2} × {name} ({other:.3} CPU s)", cpu(ours) / other)

@@ -46,7 +46,7 @@ pub fn run(clone: &Workspace, options: Options) -> Result<()> {
     let images = steps.run("base images", || {
         base_images::ensure(clone, &ImageOptions::default())
     })?;
-    let dist = steps.run("a release", || dist::make(clone))?;
+    let dist = steps.run("a release", || dist::make(clone, dist::Machines::Amd64))?;
 
     let folder = clone.target.join("demo");
     std::fs::create_dir_all(&folder).context("cannot make the demo's folder")?;

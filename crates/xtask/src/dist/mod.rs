@@ -16,7 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::base_images::{self, Options};
+use crate::base_images::{self, Group, Options, Selection};
 use crate::cargo;
 use crate::process;
 use crate::setup::{self, Need};
@@ -30,6 +30,32 @@ const MANIFEST: &str = "{\"version\":1,\"metadata\":{\"protocol_versions\":[\"6.
 
 /// The images in the zip.
 const IMAGES: [&str; 2] = ["builtin:boot", "builtin:init"];
+
+/// Which machines the zip has all that an image for them needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machines {
+    /// amd64, for a try on this machine: our init for arm64 takes a compiler
+    /// that has to be fetched first.
+    Amd64,
+    /// Every one: a release.
+    All,
+}
+
+impl Machines {
+    fn images(self, workspace: &Workspace) -> Options {
+        match self {
+            Self::Amd64 => Options::default(),
+            Self::All => Options {
+                selection: Selection {
+                    group: Group::Release,
+                    arm64: true,
+                },
+                out: Some(workspace.target.join("release-images")),
+                ..Options::default()
+            },
+        }
+    }
+}
 
 /// A release on the disk.
 #[derive(Clone, Debug)]
@@ -54,20 +80,24 @@ pub fn program_name(version: &str) -> String {
     format!("terraform-provider-nodeimage_v{version}")
 }
 
-/// Makes zip, manifest and checksums in `dist` in cargo's target folder.
+/// Makes zip, manifest and checksums in `dist` in cargo's target folder (for
+/// amd64 alone, `dist-amd64`).
 ///
 /// # Errors
 /// When something cannot be built, or the program needs libraries that a
 /// machine may not have.
-pub fn make(workspace: &Workspace) -> Result<Dist> {
+pub fn make(workspace: &Workspace, machines: Machines) -> Result<Dist> {
     setup::ensure(&[Need::Linker])?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let folder = workspace.target.join("dist");
+    let folder = workspace.target.join(match machines {
+        Machines::Amd64 => "dist-amd64",
+        Machines::All => "dist",
+    });
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let program = stripped(&cargo::nodeimage(workspace)?)?;
     let facts = checks::facts(&program)?;
-    let images = base_images::ensure(workspace, &Options::default())?;
+    let images = base_images::ensure(workspace, &machines.images(workspace))?;
 
     let mut entries = vec![Entry::program(&program_name(&version), program)];
     for name in ["LICENSE", "NOTICE"] {

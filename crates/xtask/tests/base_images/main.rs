@@ -30,7 +30,7 @@ fn make(out: PathBuf) -> BaseImages {
     let options = Options {
         out: Some(out),
         init: Some(init),
-        refresh: false,
+        ..Options::default()
     };
     base_images::ensure(&workspace, &options).unwrap()
 }

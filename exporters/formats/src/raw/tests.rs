@@ -1,5 +1,6 @@
 use std::cell::Cell;
 use std::fs;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -7,9 +8,11 @@ use std::sync::Arc;
 
 use nodeimage_disk::block_map::Segment;
 use nodeimage_disk::{BLOCK, StoredFile};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Progress;
 
 const SIZE: u64 = 40 * BLOCK;
 

@@ -36,7 +36,7 @@ fn component(label: &str, tree: Tree) -> Component {
 
 fn archive(trees: Vec<Tree>) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut archive = Archive::new(&mut out);
+    let mut archive = Archive::new(&mut out, Origins::default());
     for (at, tree) in trees.into_iter().enumerate() {
         let component = component(&format!("init[{at}]"), tree);
         let Build::Tree(tree) = &component.build else {
@@ -278,7 +278,7 @@ fn a_missing_layer_is_named() {
     };
     let tree = Tree::from([(b"x".to_vec(), node(Kind::File(data)))]);
     let mut out = Vec::new();
-    let error = Archive::new(&mut out)
+    let error = Archive::new(&mut out, Origins::default())
         .append(&component("init[0]", tree.clone()), &tree)
         .unwrap_err();
     assert!(error.to_string().contains("/no/such/layer"), "{error}");

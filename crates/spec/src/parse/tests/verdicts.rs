@@ -63,9 +63,21 @@ fn refused() {
             "`ext4` is not one of: filesystem, oci",
         ),
         (
-            "volumes: [{name: v, platforms: [amd64]}]\n",
-            "`amd64` is no platform",
+            "volumes: [{name: v, image: a, format: oci, platforms: [a/b/c/d]}]\n",
+            "`a/b/c/d` is no platform",
         ),
+        ("%YAML 1.2\n---\ninit: [a]\n", "no version but 1.1"),
+        ("init: [a]\n\t# b\n", "a tab stands where a line begins"),
+        (
+            "files:\n- path: a\n  contents: |\n    \tb\n",
+            "begins with a tab",
+        ),
+        ("kernel: {cmdline: \"\\/\"}\n", "does not know the escape"),
+        (
+            "kernel: {cmdline: \"\\ud83e\\udd80\"}\n",
+            "escapes half of a character",
+        ),
+        ("init: [&ä x, *ä]\n", "does not take `ä` for a name"),
         (
             "files: [{path: a, contents: 5}]\n",
             "`contents` wants a string",
@@ -241,7 +253,7 @@ fn accepted() {
         "files: [{path: a, symlink: b, contents: c}]\n",
         "volumes: [{name: v, image: a, readonly: true, format: oci, platforms: [linux/arm64/v8]}]\n",
         "outputs: [{format: raw}]\n",
-        "%YAML 1.2\n---\ninit: [a]\n",
+        "%YAML 1.1\n---\ninit: [a]\n",
         "\u{feff}init: [a]\n",
         "init: [a]\r\nkernel: {}\r\n",
     ] {
