@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 type Test = Result<()>;
 
 /// What to ask for, the file it becomes, and what QEMU calls that.
-const DISKS: [(&str, &str, &str); 7] = [
+const DISKS: [(&str, &str, &str); 8] = [
     ("raw", "node.img", "raw"),
     ("aws", "node.raw", "raw"),
     ("raw-bios", "node-bios.img", "raw"),
@@ -20,6 +20,7 @@ const DISKS: [(&str, &str, &str); 7] = [
     ("qcow2-bios:zlib", "node.qcow2", "qcow2"),
     ("qcow2-efi:zstd:9", "node-efi.qcow2", "qcow2"),
     ("vdi", "node.vdi", "vdi"),
+    ("vhd", "node.vhd", "vpc"),
 ];
 
 fn all_formats() -> String {
@@ -61,7 +62,8 @@ fn every_format_holds_the_same_disk() -> Test {
             "{name}"
         );
         let found = inspect(&sandbox, &path)?;
-        ensure!(found["format"] == *qemu, "{name}: {}", found["format"]);
+        let kind = if *qemu == "vpc" { "vhd" } else { *qemu };
+        ensure!(found["format"] == kind, "{name}: {}", found["format"]);
         for key in ["id", "disk_digest", "disk_size"] {
             ensure!(found[key] == built[key], "{name}: {key} is {}", found[key]);
         }
@@ -72,7 +74,7 @@ fn every_format_holds_the_same_disk() -> Test {
                 .is_some_and(|it| it.len() == 2)
         );
         ensure!(found["cmdline"].as_str().is_some_and(|it| !it.is_empty()));
-        if *qemu != "raw" {
+        if !matches!(*qemu, "raw" | "vpc") {
             run(&sandbox, "qemu-img", &["check", "-q", "-f", qemu, &path])?;
         }
         let words = [
@@ -94,6 +96,23 @@ fn every_format_holds_the_same_disk() -> Test {
         let back = inspect(&sandbox, "back")?;
         ensure!(back["disk_digest"] == built["disk_digest"] && back["wrong_blocks"] == 0);
     }
+    Ok(())
+}
+
+#[test]
+fn cloud_forms_hold_the_same_disk() -> Test {
+    let sandbox = Sandbox::with_fixture(Codec::Gzip)?;
+    sandbox
+        .nodeimage("build node.yml --dir out --format raw,dynamic-vhd,gcp")?
+        .success()?;
+    let script = "tar -xOzf out/node.img.tar.gz disk.raw | cmp - out/node.img";
+    run(&sandbox, "sh", &["-ec", script])?;
+    let words = ["compare", "-q", "-f", "vpc", "-F", "raw"];
+    let files = ["out/node.vhd", "out/node.img"];
+    run(&sandbox, "qemu-img", &[&words[..], &files].concat())?;
+    let found = inspect(&sandbox, "out/node.vhd")?;
+    ensure!(found["format"] == "vhd" && found["wrong_blocks"] == 0);
+    ensure!(found["facts"]["subformat"] == "dynamic");
     Ok(())
 }
 
@@ -140,10 +159,10 @@ fn converting_gives_what_building_gives() -> Test {
     let sandbox = Sandbox::with_fixture(Codec::Gzip)?;
     let call = sandbox.nodeimage("build node.yml --dir out --format")?;
     call.arg(all_formats()).success()?;
-    let wanted = [DISKS[3], DISKS[4], DISKS[5], DISKS[6]];
+    let wanted = [DISKS[3], DISKS[4], DISKS[5], DISKS[6], DISKS[7]];
     let formats: Vec<_> = wanted.iter().map(|(name, ..)| *name).collect();
     fs::create_dir_all(sandbox.path("again"))?;
-    for from in ["node.img", "node-efi.qcow2", "node.vdi"] {
+    for from in ["node.img", "node-efi.qcow2", "node.vdi", "node.vhd"] {
         let mut call = sandbox.nodeimage("convert --threads 3 --to")?;
         call = call.arg(formats.join(",")).arg(format!("out/{from}"));
         for (_, file, _) in wanted {

@@ -9,6 +9,7 @@ mod driver;
 mod error;
 mod format;
 mod formats;
+mod gcp;
 mod input;
 mod open;
 pub mod pack;
@@ -24,6 +25,7 @@ mod source;
 mod tests;
 mod vdi;
 mod verify;
+mod vhd;
 mod writer;
 mod zero;
 

@@ -95,5 +95,6 @@ fn reader_of(name: &str) -> Result<&'static Format, FormatError> {
     FORMATS
         .iter()
         .find(|format| format.kind == kind && format.reader.is_some())
+        .or_else(|| Format::named(name))
         .ok_or_else(|| FormatError::Unknown(name.to_owned()))
 }

@@ -14,6 +14,7 @@ use crate::format::{Choice, Codec, Format, Reader, Settings};
 use crate::{Canonical, FormatError, Sink, Target, Unit, Writer};
 
 pub use crate::driver::{WriteOptions as RawOptions, Written};
+pub(crate) use reader::next_data_of;
 
 /// The format.
 pub(crate) const FORMAT: Format = Format {

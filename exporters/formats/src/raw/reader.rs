@@ -38,16 +38,7 @@ impl Disk for RawDisk {
     }
 
     fn next_data(&self, from: u64) -> Result<Option<Range<u64>>, FormatError> {
-        let len = self.input.len();
-        if from >= len {
-            return Ok(None);
-        }
-        let found = next_data(self.input.file(), from, len);
-        let found = found.map_err(|source| FormatError::Input {
-            path: self.input.path().to_owned(),
-            source,
-        })?;
-        Ok(found.map(|range| range.start.max(from)..range.end.min(len)))
+        next_data_of(&self.input, from, self.input.len())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
@@ -57,6 +48,24 @@ impl Disk for RawDisk {
         behind.fill(0);
         self.input.read_at("raw", offset, inside)
     }
+}
+
+/// The next range of the file's first `len` bytes that may hold something.
+pub(crate) fn next_data_of(
+    input: &Input,
+    from: u64,
+    len: u64,
+) -> Result<Option<Range<u64>>, FormatError> {
+    if from >= len {
+        return Ok(None);
+    }
+    let found = next_data(input.file(), from, len);
+    let found = found.map_err(|source| FormatError::Input {
+        path: input.path().to_owned(),
+        source,
+    })?;
+    let range = found.map(|range| range.start.max(from)..range.end.min(len));
+    Ok(range.filter(|range| !range.is_empty()))
 }
 
 /// By `lseek`'s SEEK_DATA and SEEK_HOLE. Where the system can't tell, all is data.

@@ -121,6 +121,15 @@ pub(crate) fn formats() -> Vec<(&'static Format, Settings)> {
     all
 }
 
+/// Whether a format takes disks of this size.
+pub(crate) fn fits(format: &Format, size: u64) -> bool {
+    match format.kind {
+        "gcp" => size.is_multiple_of(1 << 30),
+        "vhd" => size <= 2040 << 30,
+        _ => true,
+    }
+}
+
 fn is_alias(format: &Format, other: &Format) -> bool {
     other.reader.is_some()
         && other.kind == format.kind
