@@ -36,6 +36,8 @@ pub enum Need {
     Cpio,
     /// `zstd`: reads the initrd's segments.
     Zstd,
+    /// `openssl`: makes the keys and signatures that the trust policy is tried with.
+    Openssl,
     /// `cc` and the static C library: link our init.
     Linker,
 }
@@ -60,6 +62,7 @@ impl Need {
         Self::Registry,
         Self::Cpio,
         Self::Zstd,
+        Self::Openssl,
         Self::Linker,
     ];
 
@@ -85,6 +88,7 @@ impl Need {
             Self::Registry => &[Probe::Program("docker-registry")],
             Self::Cpio => &[Probe::Program("cpio")],
             Self::Zstd => &[Probe::Program("zstd")],
+            Self::Openssl => &[Probe::Program("openssl")],
             Self::Linker => &[Probe::Program("cc")],
         }
     }
@@ -104,6 +108,7 @@ impl Need {
             Self::Registry => &["docker-registry"],
             Self::Cpio => &["cpio"],
             Self::Zstd => &["zstd"],
+            Self::Openssl => &["openssl"],
             Self::Linker => &["gcc", "libc6-dev"],
         }
     }
