@@ -9,6 +9,7 @@
 //! | [`image`] | all of it: [`Builder`] |
 //! | [`lint`] | what lints ask of images |
 //! | [`diff`] | what differs between two images |
+//! | [`quantity`] | sizes in messages |
 
 pub mod boot_parts;
 mod budget;
@@ -25,6 +26,7 @@ pub mod memory;
 mod overrides;
 mod own_segment;
 mod parallel;
+pub mod quantity;
 mod remote;
 pub mod rootfs;
 pub mod runtime;

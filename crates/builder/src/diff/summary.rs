@@ -3,6 +3,8 @@
 mod contents;
 mod settings;
 
+use crate::quantity::bytes;
+
 use super::{Change, Diff, Identity, Moved, Pin};
 
 /// How much is told.
@@ -158,22 +160,6 @@ fn tail<'a>(from: &str, to: &'a str) -> &'a str {
 fn short(digest: &str, detail: Detail) -> String {
     let len = "sha256:".len() + detail.digits;
     digest.get(..len).unwrap_or(digest).to_owned()
-}
-
-/// Bytes as people read them.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{count} B")
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
 }
 
 /// `1.0 MiB → 1.5 MiB (+512.0 KiB)`.

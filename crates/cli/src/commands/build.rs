@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, anyhow};
+use nodeimage_builder::quantity::bytes;
 use nodeimage_builder::{Builder, Machine, diff};
 use nodeimage_disk::Sha256;
 use nodeimage_disk::canonical::Canonical;
@@ -21,7 +22,7 @@ use super::pin::pin;
 use crate::args::{self, Global};
 use crate::error::Failure;
 use crate::input::{Input, settings};
-use crate::output::{Output, bytes};
+use crate::output::Output;
 use crate::progress::Show;
 use crate::seen::Seen;
 

@@ -1,13 +1,14 @@
 //! `nodeimage cache`
 
 use anyhow::anyhow;
+use nodeimage_builder::quantity::bytes;
 use nodeimage_images::store::{Store, StoreLimits};
 use serde_json::json;
 
 use crate::args::{Cache, Global};
 use crate::error::Failure;
 use crate::input::settings;
-use crate::output::{Output, bytes};
+use crate::output::Output;
 
 pub(crate) fn run(global: &Global, args: &Cache, output: Output) -> Result<(), Failure> {
     let settings = settings(global, None)?;

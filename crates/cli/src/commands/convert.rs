@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use anyhow::{Context, anyhow};
+use nodeimage_builder::quantity::bytes;
 use nodeimage_formats::{
     Format, FormatError, Input, OpenOptions, Opened, Settings, Target, WriteOptions, Written,
     open_input, seed_of, write_stream,
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use super::disk_files::{following, write};
 use crate::args::{self, Global};
 use crate::error::Failure;
-use crate::output::{Output, bytes};
+use crate::output::Output;
 use crate::progress::Show;
 
 /// Standard input or output.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use nodeimage_builder::quantity::bytes;
 use nodeimage_disk::block_map::{self, BlockMap};
 use nodeimage_disk::fat32::{self, FatReadError};
 use nodeimage_disk::gpt::{self, Table};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args;
 use crate::error::Failure;
-use crate::output::{Output, bytes};
+use crate::output::Output;
 
 /// No command line is longer; the file may be hostile.
 const MAX_CMDLINE: u64 = 64 << 10;
