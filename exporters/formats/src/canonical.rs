@@ -1,5 +1,6 @@
 //! The canonical disk as a source.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use nodeimage_disk::block_map::BlockMap;
@@ -39,19 +40,16 @@ impl Disk for Canonical<'_> {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
         Disk::read_at(self.disk, offset, buffer)?;
-        let is_last = offset + buffer.len() as u64 == self.disk.size();
-        let is_block = offset.is_multiple_of(BLOCK)
-            && (buffer.len() as u64 == BLOCK || is_last && buffer.len() as u64 <= BLOCK);
-        match self.disk.block(offset / BLOCK) {
-            Some(block) if is_block && buffer.len() as u64 == BLOCK => {
-                self.verifier.check(&block, buffer)
-            }
-            Some(block) if is_block => {
-                let mut padded = buffer.to_vec();
-                padded.resize(BLOCK as usize, 0);
-                self.verifier.check(&block, &padded)
-            }
-            _ => Ok(()),
+        let len = buffer.len() as u64;
+        let is_last = offset + len == self.disk.size();
+        let is_whole = offset.is_multiple_of(BLOCK) && (len == BLOCK || is_last && len < BLOCK);
+        let Some(block) = self.disk.block(offset / BLOCK).filter(|_| is_whole) else {
+            return Ok(());
+        };
+        let mut padded = Cow::Borrowed(&*buffer);
+        if len < BLOCK {
+            padded.to_mut().resize(BLOCK as usize, 0);
         }
+        self.verifier.check(&block, &padded)
     }
 }

@@ -79,11 +79,13 @@ pub trait Writer: Send {
     /// Whether it never goes back, or less than [`WINDOW`] bytes: one run is enough for a pipe.
     fn is_streamable(&self) -> bool;
 
-    /// What goes in front.
+    /// What goes in front, if it is known before the blocks.
     ///
     /// # Errors
     /// The sink's.
-    fn begin(&mut self, sink: &mut dyn Sink) -> Result<(), FormatError>;
+    fn begin(&mut self, _: &mut dyn Sink) -> Result<(), FormatError> {
+        Ok(())
+    }
 
     /// A block that holds something: its bytes (512 KiB, the disk's last one may be shorter) and
     /// what the packer made of them; no units without a packer.

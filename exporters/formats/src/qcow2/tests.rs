@@ -37,6 +37,12 @@ impl Lab {
         (disk, path)
     }
 
+    /// `qemu-img create` of a qcow2 file: options, its name, its size.
+    fn create(&self, words: &[&str]) {
+        let words = [&["create", "-q", "-f", "qcow2"], words].concat();
+        self.run("qemu-img", &words);
+    }
+
     fn run(&self, program: &str, words: &[&str]) {
         let done = Command::new(program)
             .args(words)
@@ -113,35 +119,8 @@ fn backing_files_are_read_when_they_are_named() {
         &["convert", "-O", "qcow2", "-c", "raw", "base.qcow2"],
     );
     // The top is larger than what it stands on.
-    lab.run(
-        "qemu-img",
-        &[
-            "create",
-            "-q",
-            "-f",
-            "qcow2",
-            "-b",
-            "base.qcow2",
-            "-F",
-            "qcow2",
-            "mid.qcow2",
-        ],
-    );
-    lab.run(
-        "qemu-img",
-        &[
-            "create",
-            "-q",
-            "-f",
-            "qcow2",
-            "-b",
-            "mid.qcow2",
-            "-F",
-            "qcow2",
-            "top.qcow2",
-            "20M",
-        ],
-    );
+    lab.create(&["-b", "base.qcow2", "-F", "qcow2", "mid.qcow2"]);
+    lab.create(&["-b", "mid.qcow2", "-F", "qcow2", "top.qcow2", "20M"]);
     let io = |name, command| lab.run("qemu-io", &["-f", "qcow2", "-c", command, name]);
     io("mid.qcow2", "write -P 0x55 4M 100k");
     io("top.qcow2", "write -z 0 128k");
@@ -177,20 +156,7 @@ fn backing_files_are_read_when_they_are_named() {
     assert!(error.contains("was not allowed"), "{error}");
 
     // A raw base is read as such, whatever its bytes are.
-    lab.run(
-        "qemu-img",
-        &[
-            "create",
-            "-q",
-            "-f",
-            "qcow2",
-            "-b",
-            "mid.qcow2",
-            "-F",
-            "raw",
-            "as-raw.qcow2",
-        ],
-    );
+    lab.create(&["-b", "mid.qcow2", "-F", "raw", "as-raw.qcow2"]);
     let bytes = std::fs::read(lab.at("mid.qcow2")).unwrap();
     let opened = lab.open("as-raw.qcow2", &["mid.qcow2"]).unwrap();
     let mut front = vec![0; 4096];
@@ -201,16 +167,8 @@ fn backing_files_are_read_when_they_are_named() {
 #[test]
 fn loops_and_strange_names_are_refused() {
     let lab = Lab::new();
-    lab.run(
-        "qemu-img",
-        &["create", "-q", "-f", "qcow2", "a.qcow2", "1M"],
-    );
-    lab.run(
-        "qemu-img",
-        &[
-            "create", "-q", "-f", "qcow2", "-b", "a.qcow2", "-F", "qcow2", "b.qcow2",
-        ],
-    );
+    lab.create(&["a.qcow2", "1M"]);
+    lab.create(&["-b", "a.qcow2", "-F", "qcow2", "b.qcow2"]);
     lab.run(
         "qemu-img",
         &["rebase", "-u", "-b", "b.qcow2", "-F", "qcow2", "a.qcow2"],
@@ -237,20 +195,14 @@ fn loops_and_strange_names_are_refused() {
 fn what_cannot_be_read_is_said() {
     let lab = Lab::new();
     let create = |options: &str| {
-        let words = [
-            "create", "-q", "-f", "qcow2", "-o", options, "x.qcow2", "1M",
-        ];
-        lab.run("qemu-img", &words);
+        lab.create(&["-o", options, "x.qcow2", "1M"]);
         lab.open("x.qcow2", &[]).unwrap_err()
     };
     let error = create("data_file=data,data_file_raw=on");
     assert!(error.contains("in another file"), "{error}");
     let error = create("extended_l2=on");
     assert!(error.contains("subclusters"), "{error}");
-    lab.run(
-        "qemu-img",
-        &["create", "-q", "-f", "qcow2", "x.qcow2", "1M"],
-    );
+    lab.create(&["x.qcow2", "1M"]);
     for (offset, bytes, said) in [
         (32, &[0, 0, 0, 2][..], "encrypted"),
         (4, &[0, 0, 0, 4], "version 4"),

@@ -156,10 +156,6 @@ impl Writer for Qcow2 {
         false
     }
 
-    fn begin(&mut self, _: &mut dyn Sink) -> Result<(), FormatError> {
-        Ok(())
-    }
-
     fn block(
         &mut self,
         block: u64,

@@ -56,10 +56,6 @@ impl Writer for Vdi {
         false
     }
 
-    fn begin(&mut self, _: &mut dyn Sink) -> Result<(), FormatError> {
-        Ok(())
-    }
-
     fn block(
         &mut self,
         block: u64,

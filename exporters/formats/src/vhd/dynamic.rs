@@ -52,10 +52,6 @@ impl Writer for Dynamic {
         false
     }
 
-    fn begin(&mut self, _: &mut dyn Sink) -> Result<(), FormatError> {
-        Ok(())
-    }
-
     fn block(
         &mut self,
         block: u64,
