@@ -383,14 +383,8 @@ fn esp(parts: &Parts<'_>, pieces: &Pieces) -> Result<(FileSystem, u64), Canonica
     match (least, parts.size) {
         (Some(least), Some(size)) => Err(CanonicalError::TooSmall { size, least }),
         _ => {
-            let need = pieces.homes.iter().fold(BLOCK, |sum, piece| {
-                sum.saturating_add(
-                    piece
-                        .len
-                        .checked_next_multiple_of(BLOCK)
-                        .unwrap_or(u64::MAX),
-                )
-            });
+            let blocks = pieces.homes.iter().map(Piece::blocks);
+            let need = blocks.fold(0, u64::saturating_add).saturating_mul(BLOCK);
             let limit = fat32::SIZES[fat32::SIZES.len() - 1] - fat32::DATA_OFFSET;
             Err(Fat32Error::Full { need, limit }.into())
         }

@@ -28,7 +28,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    fn blocks(&self) -> u64 {
+    /// The blocks that it takes up.
+    pub(crate) fn blocks(&self) -> u64 {
         self.len.div_ceil(BLOCK)
     }
 
